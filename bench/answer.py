@@ -1,0 +1,116 @@
+"""The plain-language answer of a run: what the numbers say, in sentences, with their intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from bench.spec import Workload
+
+SHORT = {"bert-base-uncased": "BERT", "albert-base-v2": "ALBERT"}
+"""How sentences call the two models this tool is about."""
+
+TOO_WIDE = 100
+"""An interval whose ends are this many times apart says nothing; its digits would only mislead."""
+
+AS_MANY = "as many"
+
+
+def sentences(ratios: pd.DataFrame) -> list[str]:
+    """Statements of the run's ratios (columns of records.RATIOS), most important first."""
+    found: list[str] = []
+    for (model, reference), rows in ratios.groupby(["model", "reference"], sort=False):
+        subject, other = short(str(model)), short(str(reference))
+        found.extend(_size(rows, subject, other))
+        found.extend(_speed(rows, subject, other))
+        found.extend(_memory(rows, subject, other))
+        found.extend(_cold_start(rows, subject, other))
+    return found
+
+
+def short(model: str) -> str:
+    """A model's name as sentences say it."""
+    return SHORT.get(model, model)
+
+
+def _one(rows: pd.DataFrame, name: str) -> float | None:
+    values = rows.loc[rows["metric"] == name, "ratio"]
+    return None if values.empty else float(values.iloc[0])
+
+
+def _size(rows: pd.DataFrame, subject: str, other: str) -> Iterator[str]:
+    stored, applied = _one(rows, "stored_parameters"), _one(rows, "applied_parameters.encoder")
+    if stored is None:
+        return
+    than = "as" if times(stored) == AS_MANY else "than"
+    text = f"{subject} stores {times(stored)} parameters {than} {other}"
+    if applied is not None and math.isclose(applied, 1.0, rel_tol=1e-9):
+        text += ", and applies as many in its encoder"
+    elif applied is not None:
+        text += f", and applies {times(applied)} in its encoder"
+    yield text + "."
+
+
+def _speed(rows: pd.DataFrame, subject: str, other: str) -> Iterator[str]:
+    for row in (
+        rows[rows["metric"] == "latency"].sort_values(["batch_size", "seq_len"]).itertuples()
+    ):
+        yield f"At {place(row)} {subject} takes {interval(row)} as long as {other}{verdict(row)}."
+
+
+def _memory(rows: pd.DataFrame, subject: str, other: str) -> Iterator[str]:
+    chosen = rows[rows["metric"].isin(["peak_rss_bytes", "cuda_peak_allocated_bytes"])]
+    for row in chosen.sort_values(["batch_size", "seq_len"]).itertuples():
+        yield f"At {place(row)} {subject} needs {interval(row)} the peak memory of {other}."
+
+
+def _cold_start(rows: pd.DataFrame, subject: str, other: str) -> Iterator[str]:
+    for row in rows[rows["metric"] == "cold_start"].itertuples():
+        yield (
+            f"From process start to first output{setting(row)} {subject} takes {interval(row)} "
+            f"as long as {other}{verdict(row)}."
+        )
+
+
+def place(row: Any) -> str:
+    """A row's workload, with its device and dtype where they are not the plain ones."""
+    return f"{Workload(row.batch_size, row.seq_len)}{setting(row)}"
+
+
+def setting(row: Any) -> str:
+    """Device and dtype in brackets, where they are not the plain ones."""
+    special = [x for x in (row.device, row.dtype) if x not in ("cpu", "float32")]
+    return f" ({', '.join(special)})" if special else ""
+
+
+def times(ratio: float) -> str:
+    """A count's ratio as `9.4x fewer`, `1.2x more` or `as many`."""
+    if math.isclose(ratio, 1.0, rel_tol=1e-9):
+        return AS_MANY
+    return f"{1 / ratio:.3g}x fewer" if ratio < 1 else f"{ratio:.3g}x more"
+
+
+def interval(row: Any) -> str:
+    """A ratio with its interval, to the digits that the interval supports: `1.03x [1.01, 1.05]`."""
+    if math.isnan(row.low) or math.isnan(row.high):
+        return f"{row.ratio:.2f}x [interval unknown]"
+    if row.high > TOO_WIDE * row.low:
+        return f"{row.ratio:.2f}x [too noisy to bound]"
+    if row.low == row.high:
+        return f"{row.ratio:.4g}x"
+    digits = max(2, min(4, -math.floor(math.log10(max(row.high - row.low, 1e-9)))))
+    return f"{row.ratio:.{digits}f}x [{row.low:.{digits}f}, {row.high:.{digits}f}]"
+
+
+def verdict(row: Any) -> str:
+    """What a ratio's interval allows to say about speed; nothing when it is not known."""
+    if math.isnan(row.low) or math.isnan(row.high):
+        return ""
+    if row.low > 1:
+        return f": {row.ratio - 1:.0%} slower" if row.ratio >= 1.005 else ": slower"
+    if row.high < 1:
+        return f": {1 - row.ratio:.0%} faster" if row.ratio <= 0.995 else ": faster"
+    return ": no difference found"

@@ -1,0 +1,197 @@
+"""What the verbs of the command line do, in the order in which the data flows."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from bench import records
+from bench.contract import file_name
+from bench.display import TerminalDisplay, show_plan
+from bench.errors import BenchError, UsageError
+from bench.interrupt import StopRequest
+from bench.launch import ProcessLauncher
+from bench.plan import Options, estimate, make_cases
+from bench.registry import pick_models, pick_suites
+from bench.spec import Status
+
+if TYPE_CHECKING:
+    from bench.prepare import Prepared
+    from bench.run import Display, Runner
+
+RESULTS = Path("results")
+REPORTS = Path("reports")
+BUSY = 0.5
+"""A load average above this share of the cores, before a run, is worth a note."""
+
+
+def list_plan(options: Options) -> None:
+    """Print the plan of `bench run` (needs no torch)."""
+    models = pick_models(options.models)
+    cases, notes = make_cases(pick_suites(options.suites), models, options)
+    display = TerminalDisplay()
+    show_plan(display.console, cases, estimate(cases, models, options.sampling))
+    for note in notes:
+        display.note(note)
+
+
+def run(options: Options, output: Path | None) -> int:
+    """A new run, from options to page; returns the exit code."""
+    from bench.prepare import prepare
+    from bench.verify import verify
+
+    directory = output or records.new_directory(RESULTS, datetime.now(timezone.utc))
+    if output is not None and output.exists() and not output.is_dir():
+        raise UsageError(f"--output is {output}: that is a file; give a directory")
+    writer = records.open_run(directory)
+    try:
+        prepared = prepare(options, tell=_tell)
+        sanity = verify(prepared, ProcessLauncher(), _tell)
+    except BaseException:
+        writer.abandon()
+        raise
+    try:
+        environment = prepared.describe(file_name(directory.resolve().name), _now())
+        environment["warnings"].extend(_busy())
+        environment["sanity"] = sanity
+        return _measure(prepared, writer, environment, {}, {})
+    finally:
+        writer.close()
+
+
+def fetch(names: tuple[str, ...], revision: str | None, *, check: bool) -> None:
+    """Download checkpoints ahead of a run, or check the cached ones; a line for each."""
+    from bench import fetch as verb
+
+    models = pick_models(names)
+    if check:
+        verb.check(models, revision, show=print)
+    else:
+        verb.fetch(models, revision, show=print, note=_tell)
+
+
+def resume(directory: Path) -> int:
+    """Finish an interrupted run: only what is missing is measured."""
+    from bench.prepare import restore, take_up
+
+    records.read_environment(directory)
+    writer = records.open_run(directory, resume=True)
+    try:
+        prepared, found = restore(directory)
+        return _measure(prepared, writer, found.environment, *take_up(found, writer))
+    finally:
+        writer.close()
+
+
+def report(runs: Sequence[Path], output: Path | None) -> None:
+    """Write the page of one run, or of several together, and say where it is."""
+    from bench.report import write_report
+
+    target = output or REPORTS / "+".join(_report_name(run) for run in runs)
+    print(write_report(list(runs), target))  # noqa: T201 - the path is what was asked for
+
+
+def plot(run: Path, figure: str, output: Path | None) -> None:
+    """Write one figure as SVG and PNG, and say where they are."""
+    from bench.report import plot as draw
+
+    for path in draw(run, figure, output or REPORTS / _report_name(run) / "figures"):
+        print(path)  # noqa: T201 - see report
+
+
+def _report_name(run: Path) -> str:
+    """What a run's page is called: like the run's directory."""
+    return run.resolve().name
+
+
+def _tell(text: str) -> None:
+    """Say what is going on, apart from the results."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def _measure(
+    prepared: Any,
+    writer: records.RunWriter,
+    environment: dict[str, Any],
+    done: dict[str, Status],
+    repeats: dict[str, int],
+) -> int:
+    from bench.conclude import conclude, time_spent
+    from bench.ending import show_outcome
+
+    writer.write_environment(environment)
+    for table in records.RAW:  # every file is there from the start, if only as its first line
+        writer.append(table, [])
+    display, stop = TerminalDisplay(), StopRequest()
+    runner = make_runner(prepared, writer, display)
+    runner.stopping, runner.done, runner.repeats = stop, done, repeats
+    for text in prepared.notes:
+        display.note(text)
+    display.start(prepared.cases, prepared.options.sampling)
+    began, state = time.monotonic(), "complete"
+    with stop.heard():
+        try:
+            runner.measure()
+        except KeyboardInterrupt:
+            state = "interrupted"
+        finally:
+            display.stop()
+        environment["time_spent"] = time_spent(runner.spent, time.monotonic() - began)
+        outcome = conclude(writer, environment, state)
+        page = _page(display, writer.directory)
+        return show_outcome(display, outcome, runner.done, prepared.notes, page)
+
+
+def make_runner(prepared: Prepared, writer: records.RunWriter, display: Display) -> Runner:
+    """The runner of what was prepared, with real worker processes."""
+    from bench.run import Runner
+
+    return Runner(
+        writer=writer,
+        launcher=ProcessLauncher(),
+        display=display,
+        sampling=prepared.options.sampling,
+        timeout_s=prepared.options.timeout_s,
+        seed=prepared.options.seed,
+        models=prepared.models,
+        sources=prepared.sources,
+        checkpoints=prepared.checkpoints,
+        cases=prepared.cases,
+        text=prepared.options.text,
+    )
+
+
+def _page(display: TerminalDisplay, directory: Path) -> Path | None:
+    """Write the run's page; without it the results are as good, so a failure is only told."""
+    from bench.report import write_report
+
+    try:
+        return write_report([directory], REPORTS / _report_name(directory))
+    except (BenchError, OSError) as error:
+        display.note(f"no page: {error}; make it later with: bench report {directory}")
+        return None
+
+
+def _busy() -> list[str]:
+    """A warning when something else keeps the machine busy before the run."""
+    load, cores = psutil.getloadavg()[0], psutil.cpu_count() or 1
+    if load <= BUSY * cores:
+        return []
+    text = (
+        f"the load average was {load:.1f} on {cores} cores before the run: other programs compete "
+        "with it; close them, or read ratios rather than seconds"
+    )
+    return [text]
+
+
+def _now() -> str:
+    from bench.run import utc_now
+
+    return utc_now()

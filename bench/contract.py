@@ -1,0 +1,99 @@
+"""What the files of a run must say, beyond their form, to be taken for a run's: else one reason."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+from bench.metrics import METRICS, metric
+from bench.spec import Status, Stop, group_of
+from bench.tables import IDENTITY
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PARTS = {
+    "run": ("id", "models", "plan"),
+    "machine": (),
+    "software": (),
+    "fingerprint": ("id",),
+}
+"""What has to be in `environment.json` for a run to be read at all."""
+
+PHASES = ("warmup", "switch", "sample", "disturbed")
+
+
+def check_environment(environment: Mapping[str, Any]) -> None:
+    """Raise ValueError, with a reason of one line, unless this describes a run."""
+    for part, names in PARTS.items():
+        held = environment.get(part)
+        if not isinstance(held, dict):
+            raise ValueError(f"it has no {part!r}")  # noqa: TRY004 - bad data, not a bad call
+        missing = [name for name in names if name not in held]
+        if missing:
+            raise ValueError(f"no {missing[0]!r} in {part!r}")
+    run = environment["run"]
+    if not is_file_name(run["id"]):
+        raise ValueError(f"the run's id {str(run['id'])[:40]!r} cannot name a directory")
+    if not _is_list_of(str, run["models"]):
+        raise ValueError("'models' in 'run' is no list of names")
+    if not _is_list_of(dict, run["plan"]):
+        raise ValueError("'plan' in 'run' is no list of cases")
+    for row in run["plan"]:
+        _check_planned(row)
+        if row["model"] not in run["models"]:
+            raise ValueError(f"planned case {row['case'][:60]!r} is of no model of the run")
+
+
+def is_file_name(name: object) -> bool:
+    """Whether a name stays in the directory that it is looked up in, on any system."""
+    return isinstance(name, str) and name == file_name(name)
+
+
+def file_name(name: str) -> str:
+    """`name` as one that stays in its directory: without separators, drives, leading dots."""
+    return re.sub(r"[^\w .+=@~-]", "_", name).strip(". ") or "run"
+
+
+def _is_list_of(kind: type, value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, kind) for one in value)
+
+
+def _check_planned(row: Mapping[str, Any]) -> None:
+    """A planned case has an id of three parts or more, and its whole identity."""
+    case = row.get("case")
+    if not isinstance(case, str) or case.count("/") < 2:
+        raise ValueError(f"a planned case has the id {str(case)[:40]!r}")
+    for name, kind in IDENTITY.items():
+        wanted = str if kind == "str" else int
+        if not isinstance(row.get(name), wanted) or isinstance(row[name], bool):
+            problem = f"planned case {case[:60]!r} has {row.get(name)!r} for {name!r}"
+            raise ValueError(problem)  # noqa: TRY004 - bad data, not a bad call
+
+
+def check_tables(environment: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> None:
+    """Raise ValueError, naming the file, for a row about something the run did not plan or know."""
+    planned = {row["case"] for row in environment["run"]["plan"]}
+    known: dict[tuple[str, str], Collection[str]] = {
+        ("cases", "case"): planned,
+        ("cases", "status"): [status.value for status in Status],
+        ("cases", "stop"): [stop.value for stop in Stop],
+        ("samples", "case"): planned,
+        ("samples", "phase"): PHASES,
+        ("measurements", "case"): planned,
+        ("rounds", "group"): {group_of(case) for case in planned},
+    }
+    for (table, column), words in known.items():
+        for word in set(tables[table][column].unique()).difference(words):
+            raise ValueError(f"{table}.csv has the unknown {column} {word[:80]!r}")
+    again = tables["cases"]["case"].duplicated()
+    if again.any():
+        case = tables["cases"].loc[again, "case"].iloc[0]
+        raise ValueError(f"cases.csv has two rows of {case[:80]!r}")
+    for name, unit in tables["measurements"][["metric", "unit"]].drop_duplicates().to_numpy():
+        if name.partition(".")[0] not in METRICS:
+            raise ValueError(f"measurements.csv has the unknown metric {name[:80]!r}")
+        if unit != metric(name).unit.value:
+            wanted = metric(name).unit.value
+            raise ValueError(f"measurements.csv has {name[:80]!r} in {unit[:20]!r}, not {wanted!r}")

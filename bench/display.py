@@ -1,0 +1,246 @@
+"""The terminal: progress while a run goes on, and its table and answer at the end."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from bench.interrupt import fall_silent
+from bench.plan import Estimate, repeats_of
+from bench.spec import Case, Sampling, Status
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.progress import Progress, TaskID
+
+
+class Listener(StringIO):
+    """Standard output, until nobody reads it any more: a run does not end for want of readers."""
+
+    encoding = "utf-8"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stream = sys.stdout  # a live bar puts itself into the place of sys.stdout
+
+    def write(self, text: str) -> int:
+        """Write now; words that nobody can read are dropped."""
+        try:
+            self.stream.write(text)
+            self.stream.flush()
+        except OSError:
+            fall_silent()
+        return len(text)
+
+    def isatty(self) -> bool:
+        """Whether a person looks on."""
+        return self.stream.isatty()
+
+
+def console() -> Console:
+    """The terminal, or whatever stands in for one (then 120 columns and no colours)."""
+    found = Console(file=Listener(), highlight=False, soft_wrap=False)
+    return found if found.is_terminal else Console(file=Listener(), highlight=False, width=120)
+
+
+def describe(case: Case) -> str:
+    """A workload in a few words."""
+    variant = "" if case.variant.dtype == "float32" else f" {case.variant.dtype}"
+    return f"{case.suite}: {case.workload} ({case.device}{variant})"
+
+
+@dataclass
+class TerminalDisplay:
+    """A live bar on a terminal; elsewhere one plain line per case, when it has ended."""
+
+    console: Console = field(default_factory=console)
+    _progress: Progress | None = None
+    _task: TaskID | None = None
+    _sampling: Sampling = field(default_factory=Sampling)
+    _total: int = 0
+    _done: int = 0
+
+    def start(self, cases: Sequence[Case], sampling: Sampling) -> None:
+        """See Display."""
+        self._sampling, self._total = sampling, len(cases)
+        if not self.console.is_terminal:
+            return
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._progress = Progress(
+            TextColumn("{task.fields[cases]}"),
+            BarColumn(bar_width=24),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.description}"),
+            console=self.console,
+            transient=True,
+        )
+        steps = sum(repeats_of(c.measure, sampling) for c in cases)
+        self._task = self._progress.add_task("starting", total=steps, cases=self._count())
+        self._progress.start()
+
+    def begin(self, cases: Sequence[Case], repeat: int) -> None:
+        """See Display."""
+        if self._progress is None or self._task is None:
+            return
+        names = " / ".join(dict.fromkeys(c.model for c in cases))
+        text = f"{describe(cases[0])}, repeat {repeat}: {names}"
+        self._progress.update(self._task, description=text)
+
+    def advance(self, case: Case) -> None:
+        """See Display."""
+        del case
+        if self._progress is not None and self._task is not None:
+            self._progress.advance(self._task)
+
+    def finish(self, case: Case, status: Status, reason: str) -> None:
+        """See Display."""
+        self._done += 1
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, cases=self._count())
+        ending = "" if status is Status.OK else f": {status.value}: {reason}"
+        if self._progress is None or status is not Status.OK:
+            text = f"[{self._done}/{self._total}] {describe(case)}, {case.model}{ending}"
+            self.console.print(text, markup=False, soft_wrap=True)
+
+    def note(self, text: str) -> None:
+        """See Display."""
+        self.console.print(f"note: {text}", markup=False, soft_wrap=True)
+
+    def stop(self) -> None:
+        """Take the bar away."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    def _count(self) -> str:
+        return f"{self._done}/{self._total} cases"
+
+
+SCALES = {
+    "s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "us")),
+    "B": ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")),
+    "1": ((1e9, "G"), (1e6, "M"), (1e3, "k")),
+    "1/s": ((1.0, "/s"),),
+}
+"""Per unit: (size, name) of the scales that values are printed in, largest first."""
+
+ROUNDS_UP = 0.9995
+"""From here on three significant figures read 1.00: 999.6 ms is shown as 1.00 s."""
+
+SHOWN = (
+    "stored_parameters",
+    "applied_parameters",
+    "flops",
+    "weight_bytes",
+    "latency",
+    "throughput_sequences",
+    "throughput_words",
+    "tokenize_time",
+    "tokens_per_word",
+    "peak_activation_bytes",
+    "peak_rss_bytes",
+    "cuda_peak_allocated_bytes",
+    "load_time",
+    "cold_start",
+    "cold_import",
+    "cold_weights",
+    "first_forward",
+    "second_forward",
+)
+"""Metrics in the table at the end of a run; all others are in summary.csv."""
+
+
+def quantity(value: float, unit: str) -> str:
+    """A value with three significant figures, scaled to a readable unit."""
+    scales = SCALES[unit]
+    size, name = next((s for s in scales if abs(value) >= ROUNDS_UP * s[0]), scales[-1])
+    if unit == "1" and abs(value) < 1e3:
+        return f"{value:g}"
+    scaled = value / size
+    digits = max(0, 2 - math.floor(math.log10(abs(scaled) / ROUNDS_UP))) if scaled else 0
+    return f"{scaled:.{digits}f} {name}".replace(" /s", "/s")
+
+
+def show_results(out: Console, summary: pd.DataFrame, ratios: pd.DataFrame) -> None:
+    """Print the table of a run: each shown metric, every model, and its ratio to the reference."""
+    from rich.table import Table
+
+    from bench.answer import interval
+    from bench.metrics import METRICS
+
+    models = list(summary["model"].unique())
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("suite", "device", "batch", "tokens", "metric"):
+        table.add_column(name, justify="right" if name in ("batch", "tokens") else "left")
+    for name in models:
+        table.add_column(name, justify="right")
+    reference = "" if ratios.empty else str(ratios["reference"].iloc[0])
+    compared = [m for m in models if m in set(ratios["model"])]
+    for name in compared:
+        label = "ratio" if len(compared) == 1 else f"{name}\n/ {reference}"
+        table.add_column(label, justify="right")
+    where = ["suite", "device", "dtype", "batch_size", "seq_len", "metric"]
+    shown = summary[summary["metric"].isin(SHOWN)]
+    found = {tuple(key): rows for key, rows in ratios.groupby(where)}
+    for key, rows in shown.groupby(where, sort=False):
+        by_model = rows.set_index("model")
+        cells = [_cell(by_model, name) for name in models]
+        matching = found.get(tuple(key))
+        for name in compared:
+            row = None if matching is None else matching[matching["model"] == name]
+            cells.append("" if row is None or row.empty else interval(next(row.itertuples())))
+        suite, device, dtype, batch, tokens, metric_name = key
+        place = str(device) if dtype == "float32" else f"{device} {dtype}"
+        title = METRICS[str(metric_name)].title
+        table.add_row(str(suite), place, str(batch), str(tokens or "text"), title, *cells)
+    out.print(table)
+    weights = " and ".join(summary["weights"].unique())
+    against = f"; ratios are {compared[0]} / {reference}" if len(compared) == 1 else ""
+    out.print(f"medians and 95 % intervals; {weights} weights{against}", style="dim")
+
+
+def _cell(rows: pd.DataFrame, model: str) -> str:
+    if model not in rows.index:
+        return "-"
+    row: Any = rows.loc[model]
+    text = quantity(row["value"], row["unit"])
+    if math.isnan(row["low"]) or math.isnan(row["high"]):
+        return text
+    half = max(row["high"] - row["value"], row["value"] - row["low"]) / abs(row["value"])
+    if half >= 1:
+        return f"{text} ±>100%"
+    return f"{text} ±{half:.0%}" if half >= 0.01 else f"{text} ±{half:.1%}"
+
+
+def show_plan(out: Console, cases: Sequence[Case], cost: Estimate) -> None:
+    """Print what a run would do: a row per workload, and what it takes."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("suite", "device", "dtype", "batch", "tokens", "models"):
+        table.add_column(name, justify="right" if name in ("batch", "tokens") else "left")
+    groups: dict[str, list[Case]] = {}
+    for case in cases:
+        groups.setdefault(case.group, []).append(case)
+    for group in groups.values():
+        first = group[0]
+        table.add_row(
+            first.suite,
+            first.device,
+            first.variant.dtype,
+            str(first.workload.batch_size),
+            str(first.workload.seq_len or "text"),
+            ", ".join(c.model for c in group),
+        )
+    out.print(table)
+    out.print(
+        f"{len(cases)} cases in {cost.processes} worker processes, at most about "
+        f"{max(1, math.ceil(cost.seconds / 60))} minutes (less where precision is reached early)"
+    )

@@ -1,0 +1,195 @@
+"""`bench doctor`: what on this machine will hurt a measurement, why, and the command that mends it.
+
+Reads the files of the kernel below one root and the environment variables; changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from bench.environment import default_threads
+from bench.kernel import CPUS, KIB, Kernel
+
+MEMORY_NEEDED = 4 * 2**30
+"""Bytes free for two base models in float32, the libraries, and activations at batch 32."""
+LOAD_SHARE = 0.25
+"""Of the cores; a load beyond this before a run is other programs' work."""
+STEAL_SHARE = 0.01
+"""Of all CPU time since the machine started; beyond this the hypervisor is overcommitted."""
+GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that hurts: the number seen, what it does to results, and what to type."""
+
+    what: str
+    cause: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """Examines one machine; `kernel`, `variables`, `cores` and `threads` are seams for tests."""
+
+    kernel: Kernel = field(default_factory=Kernel)
+    variables: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    cores: int = field(default_factory=lambda: os.cpu_count() or 1)
+    threads: int = field(default_factory=default_threads)
+
+    def findings(self) -> Iterator[Finding]:
+        """Everything that will hurt here, the worst kinds first."""
+        yield from self._others()
+        yield from self._limits()
+        yield from self._frequency()
+        yield from self._memory()
+        yield from self._threads()
+
+    def _others(self) -> Iterator[Finding]:
+        """Who else uses this machine's CPUs."""
+        load = self.kernel.load_average()
+        if load is not None and load > LOAD_SHARE * self.cores:
+            yield Finding(
+                f"load average {load:.1f} on {self.cores} cores",
+                "other programs compete with every forward",
+                "top -o %CPU   # and end what you do not need",
+            )
+        fields = (self.kernel.text("proc/stat") or "").partition("\n")[0].split()[1:9]
+        ticks = [int(f) for f in fields if f.isdigit()]
+        total = float(sum(ticks))
+        stolen = ticks[7] / total if len(ticks) == 8 and total else 0.0
+        if stolen > STEAL_SHARE:
+            yield Finding(
+                f"steal time {stolen:.1%} since start",
+                "the hypervisor gives this machine's CPUs to others",
+                "bench run --repeats 10   # more processes, or a dedicated machine",
+            )
+
+    def _limits(self) -> Iterator[Finding]:
+        """What a control group (a container) holds back."""
+        quota = self.kernel.cpu_quota()
+        if quota is not None and quota < self.threads:
+            yield Finding(
+                f"CPU quota of {quota:.1f} cores for {self.threads} threads",
+                "the control group stops all threads for the rest of each 100 ms",
+                f"bench run --threads {max(1, int(quota))}   # or no --cpus for the container",
+            )
+        limit = self.kernel.memory_limit()
+        if limit is not None and limit < MEMORY_NEEDED:
+            yield Finding(
+                f"memory limit of {limit / GIB:.1f} GiB",
+                "the control group kills what uses more",
+                "docker update --memory 8g CONTAINER   # or the like for your container",
+            )
+
+    def _frequency(self) -> Iterator[Finding]:
+        """What makes a CPU run at changing speed."""
+        governor = self.kernel.text(f"{CPUS}/cpu0/cpufreq/scaling_governor")
+        if governor not in (None, "performance"):
+            yield Finding(
+                f"CPU frequency governor {governor!r}",
+                "clocks rise and fall with the load: the first forwards run slower",
+                "sudo cpupower frequency-set --governor performance",
+            )
+        if self.kernel.text(f"{CPUS}/intel_pstate/no_turbo") == "0":
+            yield self._turbo("echo 1 | sudo tee /sys/devices/system/cpu/intel_pstate/no_turbo")
+        elif self.kernel.text(f"{CPUS}/cpufreq/boost") == "1":
+            yield self._turbo("echo 0 | sudo tee /sys/devices/system/cpu/cpufreq/boost")
+        throttled = self.kernel.throttled()
+        if throttled:
+            yield Finding(
+                f"{throttled:.0f} times throttled since start",
+                "the CPU slows down because of heat",
+                "sensors   # and cool it, or give --threads fewer",
+            )
+        for supply in self._supplies():
+            if self.kernel.text(f"{supply}/type") == "Mains" and (
+                self.kernel.text(f"{supply}/online") == "0"
+            ):
+                yield Finding(
+                    "running on battery",
+                    "firmware lowers clocks to save power",
+                    "upower -d   # plug it in, and look again",
+                )
+
+    @staticmethod
+    def _turbo(remedy: str) -> Finding:
+        return Finding("turbo is on", "clocks depend on heat and on what ran before", remedy)
+
+    def _supplies(self) -> list[str]:
+        root, place = self.kernel.root, "sys/class/power_supply"
+        try:
+            return sorted(f"{place}/{path.name}" for path in (root / place).iterdir())
+        except OSError:
+            return []
+
+    def _memory(self) -> Iterator[Finding]:
+        """What sends memory to the disk."""
+        memory = self.kernel.memory()
+        free = memory.get("MemAvailable")
+        if free is not None and free < MEMORY_NEEDED:
+            yield Finding(
+                f"{free / GIB:.1f} GiB of memory available",
+                "large workloads run out of memory, or page",
+                "ps aux --sort -rss | head   # and end what you do not need",
+            )
+        swapped = memory.get("SwapTotal", 0.0) - memory.get("SwapFree", 0.0)
+        if swapped > 64 * KIB * KIB:
+            yield Finding(
+                f"{swapped / GIB:.1f} GiB swapped out",
+                "pages come back from the disk in the middle of a forward",
+                "sudo swapoff -a && sudo swapon -a",
+            )
+
+    def _threads(self) -> Iterator[Finding]:
+        """Who decides on which cores a forward runs."""
+        if self.kernel.text(f"{CPUS}/smt/active") == "1":
+            yield Finding(
+                "hyper-threading is on",
+                "two threads on one core share its units: bench takes a thread per physical core",
+                f"bench run --threads {self.threads}   # not more than this",
+            )
+        for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+            if name in self.variables:
+                yield Finding(
+                    f"{name}={self.variables[name]}",
+                    "bench sets it for its workers, from --threads: your value is not used",
+                    f"unset {name}; bench run --threads N",
+                )
+        for name in ("OMP_PROC_BIND", "GOMP_CPU_AFFINITY", "KMP_AFFINITY", "MKL_DYNAMIC"):
+            if name in self.variables:
+                yield Finding(
+                    f"{name}={self.variables[name]}",
+                    "it changes where threads run: results of other machines do not have it",
+                    f"unset {name}",
+                )
+        if hasattr(os, "sched_getaffinity"):
+            allowed = len(os.sched_getaffinity(0))
+            if self.threads > allowed:
+                yield Finding(
+                    f"{self.threads} threads on {allowed} usable CPUs",
+                    "threads wait for each other",
+                    f"bench run --threads {allowed}",
+                )
+
+
+def main() -> int:
+    """Print what was found; always 0: nothing here forbids a run."""
+    from rich.table import Table
+
+    from bench.display import console
+
+    out = console()
+    found = list(Doctor().findings())
+    if not found:
+        out.print("nothing found that would hurt a measurement here")
+        return 0
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("found", "what it does", "next command"):
+        table.add_column(name, overflow="fold")
+    for finding in found:
+        table.add_row(finding.what, finding.cause, finding.remedy)
+    out.print(table)
+    return 0

@@ -1,0 +1,72 @@
+"""The end of a run in the terminal: table, answer, doubts, where things are, and the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from bench import lints
+from bench.answer import sentences
+from bench.conclude import TIMED_SHARE, Outcome
+from bench.display import TerminalDisplay, show_results
+from bench.errors import NothingMeasuredError
+from bench.spec import Status
+
+FAILED = 1
+INTERRUPTED = 130
+"""Exit code of a command ended by Ctrl-C (128 + SIGINT), as shells give it."""
+
+
+def show_outcome(
+    display: TerminalDisplay,
+    outcome: Outcome,
+    done: Mapping[str, Status],
+    told: Collection[str],
+    page: Path | None,
+) -> int:
+    """Print what a run found; `told` are the warnings printed before. Returns the exit code."""
+
+    def say(text: str) -> None:
+        display.console.print(text, markup=False, soft_wrap=True)
+
+    if not outcome.summary.empty:
+        show_results(display.console, outcome.summary, outcome.ratios)
+    say("")
+    for text in sentences(outcome.ratios):
+        say(text)
+    say("")
+    doubts = lints.check(outcome.summary, outcome.ratios)
+    for text in [*outcome.environment["warnings"], *doubts]:
+        if text not in told:
+            display.note(text)
+    say(_time_line(outcome.environment["time_spent"]))
+    say(f"results: {outcome.directory}")
+    if page is not None:
+        say(f"page: {page}")
+    failed = [case for case, status in done.items() if status is not Status.OK]
+    where = f"see {outcome.directory / 'cases.csv'}"
+    if outcome.environment["run"]["state"] == "interrupted":
+        again = f"bench run --resume {outcome.directory}"
+        say(f"interrupted; what was measured is kept. Go on with: {again}")
+        return INTERRUPTED
+    if failed and len(failed) == len(done):
+        raise NothingMeasuredError(f"all {len(failed)} cases failed: {where}")
+    if failed:
+        say(f"{len(failed)} of {len(done)} cases failed: {where}")
+        return FAILED
+    return 0
+
+
+def _time_line(spent: Mapping[str, float]) -> str:
+    """Where the time went; the share of forwards only where something was timed."""
+    text = f"time: {spent['total_s']:.0f} s in all"
+    share = spent.get("forwards_share")
+    if share is not None:
+        text += (
+            f"; {spent.get('start_s', 0):.0f} s starting workers, "
+            f"{spent.get('load_s', 0):.0f} s loading models; "
+            f"{share:.0%} of {spent['timed_s']:.0f} s of timing were forwards"
+        )
+        if share < TIMED_SHARE:
+            text += f" (less than {TIMED_SHARE:.0%}: the machine was busy with other things)"
+    return text

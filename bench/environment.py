@@ -1,0 +1,88 @@
+"""What the machine is, and what runs on it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+
+from bench.kernel import Kernel
+
+
+def default_threads() -> int:
+    """Physical cores this process may use: what torch itself would take."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    physical = _known(lambda: psutil.cpu_count(logical=False)) or os.cpu_count() or 1
+    return max(1, min(physical, allowed or 1))
+
+
+def machine() -> dict[str, Any]:
+    """The hardware and operating system, without names that identify the machine or its user."""
+    return {
+        "cpu": _cpu_name(),
+        "cores_physical": _known(lambda: psutil.cpu_count(logical=False)),
+        "cores_logical": os.cpu_count(),
+        "cores_usable": default_threads(),
+        "memory_bytes": _known(lambda: psutil.virtual_memory().total),
+        "os": f"{platform.system()} {platform.release()}",
+        "architecture": platform.machine(),
+    }
+
+
+def _known(read: Callable[[], int | None]) -> int | None:
+    """What psutil finds; None where the system does not let it look."""
+    try:
+        return read()
+    except (psutil.Error, OSError, NotImplementedError):
+        return None
+
+
+def software() -> dict[str, Any]:
+    """Versions that decide results, and the CUDA devices torch sees (imports torch)."""
+    import numpy as np
+    import torch
+    import transformers
+
+    from bench import __version__
+
+    gpus = []
+    for index in range(torch.cuda.device_count()):
+        gpu = torch.cuda.get_device_properties(index)
+        gpus.append({"name": gpu.name, "memory_bytes": gpu.total_memory})
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "numpy": np.__version__,
+        "bench": __version__,
+        "cuda": torch.version.cuda,
+        "mkldnn": torch.backends.mkldnn.is_available(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "gpus": gpus,
+    }
+
+
+def fingerprint(hardware: dict[str, Any], programs: dict[str, Any], threads: int) -> dict[str, Any]:
+    """What must be equal for the seconds of two runs to be comparable, with a short `id` of it."""
+    facts = {
+        "cpu": hardware["cpu"],
+        "cores_usable": hardware["cores_usable"],
+        "architecture": hardware["architecture"],
+        "threads": threads,
+        **{k: programs[k] for k in ("python", "torch", "transformers", "cpu_capability", "cuda")},
+        "gpus": [gpu["name"] for gpu in programs["gpus"]],
+    }
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    return {**facts, "id": digest[:12]}
+
+
+def _cpu_name() -> str:
+    for line in (Kernel().text("proc/cpuinfo") or "").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,151 @@
+"""What a paired gate times: cases of our models by name, and modules that a user's code makes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from bench.errors import UsageError
+from bench.gate.pairs import CANDIDATE, ProcessPair
+from bench.gate.sides import Side
+from bench.loading import config_arguments
+from bench.plan import Options
+from bench.registry import pick_models
+from bench.spec import DEFAULT_ATTENTION, Case, Measure, Model, Variant, Workload
+
+SUITE = "check"
+"""What stands as the suite in the ids of these cases, and what `[tool.bench]` may name."""
+FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+"""`module:function`; nothing on the hub and no sensible directory is called so."""
+BATCH_SIZES, SEQ_LENS = (1,), (32, 128)
+"""A search query and a paragraph: with two models four cases, which take minutes."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What to time, as the user put it; empty tuples mean the defaults."""
+
+    models: tuple[str, ...] = ()
+    batch_sizes: tuple[int, ...] = BATCH_SIZES
+    seq_lens: tuple[int, ...] = SEQ_LENS
+    device: str = "cpu"
+    dtype: str = "float32"
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        # The same checks, with the same words, as for a run.
+        Options(
+            batch_sizes=self.batch_sizes,
+            seq_lens=self.seq_lens,
+            devices=(self.device,),
+            threads=self.threads,
+        )
+
+
+@dataclass(frozen=True)
+class Timed:
+    """One case: its id, the facts a side loads it from, and the model it is of, if it is ours."""
+
+    id: str
+    facts: dict[str, Any]
+    model: Model | None = None
+
+    def order(self, side: Side, extra_units: int = 0) -> dict[str, Any]:
+        """The case as a side is told of it (see bench/gate/side.py)."""
+        return {**self.facts, "build": self._build(side), "extra_units": extra_units}
+
+    def _build(self, side: Side) -> dict[str, Any]:
+        if self.model is None:
+            return {"kind": "factory", "name": self.id.partition("/")[2]}
+        if self.model.is_directory:
+            return {"kind": "config", "directory": self.model.source}
+        if side.is_ours:
+            return {"kind": "repository", "name": self.model.name}
+        if self.model.architecture is None:
+            raise UsageError(
+                f"--model is {self.model.name!r}: its architecture is not known here; give a "
+                "directory with its config.json, or a function of yours as module:function"
+            )
+        arch = self.model.architecture
+        return {
+            "kind": "config",
+            "model_type": arch.model_type,
+            "arguments": config_arguments(arch),
+        }
+
+
+def timed_cases(asked: Asked) -> list[Timed]:
+    """Every case that was asked for; a user's factory decides its own workload."""
+    factories = [name for name in asked.models if FACTORY.fullmatch(name)]
+    named = [name for name in asked.models if name not in factories]
+    models = pick_models(named) if named or not factories else []
+    found = [
+        Timed(f"{SUITE}/{name}", _facts(f"{SUITE}/{name}", Variant(asked.dtype), None))
+        for name in factories
+    ]
+    for batch_size in asked.batch_sizes or BATCH_SIZES:
+        for seq_len in asked.seq_lens or SEQ_LENS:
+            for model in models:
+                limit = model.architecture.max_tokens if model.architecture else seq_len
+                if seq_len > limit:
+                    raise UsageError(
+                        f"--seq-len is {seq_len}: {model.name} takes at most {limit} tokens"
+                    )
+                workload, variant = Workload(batch_size, seq_len), Variant(asked.dtype)
+                case = Case(
+                    SUITE,
+                    Measure.FORWARD,
+                    model.name,
+                    variant,
+                    workload,
+                    asked.device,
+                    asked.threads,
+                )
+                found.append(Timed(case.id, _facts(case.id, variant, workload), model))
+    return found
+
+
+def _facts(name: str, variant: Variant, workload: Workload | None) -> dict[str, Any]:
+    return {
+        "id": name,
+        "dtype": variant.dtype,
+        "attention": DEFAULT_ATTENTION,
+        "batch_size": workload.batch_size if workload else 0,
+        "seq_len": workload.seq_len if workload else 0,
+    }
+
+
+def order(
+    cases: Sequence[Timed], side: Side, asked: Asked, seed: int, extra: Mapping[str, int]
+) -> dict[str, Any]:
+    """The whole order of a side; `extra` has units of extra work by case id."""
+    return {
+        "threads": asked.threads,
+        "device": asked.device,
+        "seed": seed,
+        "cases": [case.order(side, extra.get(case.id, 0)) for case in cases],
+    }
+
+
+def opener(
+    sides: Mapping[str, Side],
+    cases: Sequence[Timed],
+    asked: Asked,
+    seed: int,
+    timeout_s: float,
+    extra: Mapping[str, int] = MappingProxyType({}),
+) -> Callable[[Sequence[str]], ProcessPair]:
+    """Starts process pairs over some of the cases; `extra` units of work slow the candidate."""
+
+    def open_pair(left: Sequence[str]) -> ProcessPair:
+        chosen = [case for case in cases if case.id in left]
+        orders = {
+            name: order(chosen, side, asked, seed, extra if name == CANDIDATE else {})
+            for name, side in sides.items()
+        }
+        return ProcessPair(sides, orders, timeout_s)
+
+    return open_pair

@@ -1,0 +1,159 @@
+"""The sequential test over process pairs: when to stop, and what may then be said of a case.
+
+Two hypotheses: the sides are equal, or the candidate is slower by the threshold; the line lies
+halfway. At a few planned looks the *screen* clears a case when the mean log-ratio lies below the
+line and a regression of the threshold's size is refuted, and suspects it when the mean lies above
+the line and equality is refuted. A suspect is judged by *fresh* pairs alone, which must lie above
+the line as well. So a false alarm needs two independent accidents, and its rate is a product:
+SCREEN_ALARM per case x the confirmation's, of which the latter is set so that all cases of a gate
+run together stay below FAMILY_ALARM. Misses add up: SCREEN_MISS + CONFIRM_MISS < 5 %.
+
+The spread between pairs is not known after three of them, so that its estimate leans on what was
+measured before (PRIOR_SD, with the weight of PRIOR_PAIRS pairs; Smyth 2004, moderated t).
+`bench noise --study` and tests/test_gate_decision.py check the promised rates by simulation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from scipy.stats import t as student
+
+from bench.gate.verdict import Verdict
+
+LOOKS = (3, 4, 6, 9, 13, 20)
+"""Pairs after which the screen looks: half as many again each time, so that looks stay few."""
+SPENDING = (0.2, 0.25, 0.2, 0.15, 0.1, 0.1)
+"""Share of the screen's error rates spent at each look; most cases are clear at the first two."""
+SCREEN_ALARM = 0.05
+SCREEN_MISS = 0.03
+FAMILY_ALARM = 0.008
+"""Chance of a false alarm in a whole gate run; the promise is 1 %, of which a part is kept back."""
+MOST_CONFIRM_ALARM = 0.015
+"""However few the cases, the confirmation is no laxer than this: tails are heavier than normal."""
+CONFIRM_MISS = 0.015
+PRIOR_SD = 0.02
+"""Spread (sd) of one pair's log-ratio: between the 1.5 % of large and the 2.4 % of small models
+that were measured on a shared, loaded 2-core machine."""
+PRIOR_PAIRS = 2
+"""Little, so that a machine three times as noisy still keeps close to the promised rates."""
+LEAST_FRESH = 2
+CONFIDENCE = 0.95
+
+
+@lru_cache(maxsize=4096)
+def quantile(tail: float, freedom: int) -> float:
+    """Student's t beyond which a share `tail` lies."""
+    return float(student.ppf(1 - tail, freedom))
+
+
+@dataclass
+class CaseTest:
+    """One case's evidence: log-ratios (candidate / baseline) of process pairs, and its verdict.
+
+    `threshold` is the smallest slowdown that must be found, as a fraction; `family` the number of
+    cases in the gate run.
+    """
+
+    threshold: float
+    family: int
+    screen: list[float] = field(default_factory=list)
+    fresh: list[float] = field(default_factory=list)
+    needed: int = 0
+    """Fresh pairs that a suspect needs; 0 while there is no suspicion."""
+    verdict: Verdict | None = None
+
+    @property
+    def effect(self) -> float:
+        """The log-ratio of a regression of just the threshold's size."""
+        return effect(self.threshold)
+
+    @property
+    def line(self) -> float:
+        """Halfway between the hypotheses."""
+        return self.effect / 2
+
+    def add(self, log_ratio: float) -> None:
+        """Take in one more pair, and decide where a look is planned."""
+        if self.verdict is not None:
+            return
+        if self.needed:
+            self.fresh.append(log_ratio)
+            if len(self.fresh) >= self.needed:
+                above = mean(self.fresh) > self.line
+                self.verdict = Verdict.SLOWER if above else Verdict.WITHIN_NOISE
+            return
+        self.screen.append(log_ratio)
+        if len(self.screen) in LOOKS:
+            self._look(LOOKS.index(len(self.screen)))
+
+    def _look(self, index: int) -> None:
+        freedom, sd = spread(self.screen)
+        error, found = sd / math.sqrt(len(self.screen)), mean(self.screen)
+        alarm = quantile(SCREEN_ALARM * SPENDING[index], freedom) * error
+        miss = quantile(SCREEN_MISS * SPENDING[index], freedom) * error
+        if found <= self.line and found + miss < self.effect:
+            faster = found < -self.line and found + alarm < 0
+            self.verdict = Verdict.FASTER if faster else Verdict.WITHIN_NOISE
+        elif found > self.line and found - alarm > 0:
+            self.needed = fresh_pairs(self.line, sd, freedom, self.family)
+        elif index == len(LOOKS) - 1:
+            self.verdict = Verdict.UNKNOWN
+
+    @property
+    def pairs(self) -> int:
+        """All pairs taken in."""
+        return len(self.screen) + len(self.fresh)
+
+    def more(self) -> int:
+        """About how many more pairs a verdict would take, at the spread seen so far."""
+        if self.needed:
+            return self.needed - len(self.fresh)
+        freedom, sd = spread(self.screen)
+        tail = SCREEN_MISS * min(SPENDING)
+        enough = math.ceil((quantile(tail, freedom) * sd / self.line) ** 2)
+        return max(1, enough - len(self.screen))
+
+    def interval(self) -> tuple[float, float, float]:
+        """Mean ratio of all pairs with its 95 % t interval, which leans on no prior."""
+        return ratio_interval([*self.screen, *self.fresh])
+
+
+def effect(slowdown: float) -> float:
+    """The log-ratio of a slowdown given as a fraction."""
+    return math.log1p(slowdown)
+
+
+def fresh_pairs(line: float, sd: float, freedom: int, family: int) -> int:
+    """Pairs whose mean lies on the right side of the line but for the confirmation's errors."""
+    alarm = min(MOST_CONFIRM_ALARM, FAMILY_ALARM / (family * SCREEN_ALARM))
+    reach = quantile(min(alarm, CONFIRM_MISS), freedom) * sd
+    return max(LEAST_FRESH, math.ceil((reach / line) ** 2))
+
+
+def spread(values: Sequence[float]) -> tuple[int, float]:
+    """Degrees of freedom and sd of one pair, from these pairs and from what was known before."""
+    freedom = PRIOR_PAIRS + max(0, len(values) - 1)
+    centre = mean(values) if values else 0.0
+    squares = sum((v - centre) ** 2 for v in values)
+    return freedom, math.sqrt((PRIOR_PAIRS * PRIOR_SD**2 + squares) / freedom)
+
+
+def mean(values: Sequence[float]) -> float:
+    """Arithmetic mean."""
+    return math.fsum(values) / len(values)
+
+
+def ratio_interval(logs: Sequence[float]) -> tuple[float, float, float]:
+    """Ratio and its 95 % bounds from log-ratios; one alone has no bounds, none no ratio."""
+    if not logs:
+        return math.nan, math.nan, math.nan
+    centre, n = mean(logs), len(logs)
+    if n < 2:
+        return math.exp(centre), math.nan, math.nan
+    sd = math.sqrt(math.fsum((v - centre) ** 2 for v in logs) / (n - 1))
+    half = quantile((1 - CONFIDENCE) / 2, n - 1) * sd / math.sqrt(n)
+    return math.exp(centre), math.exp(centre - half), math.exp(centre + half)

@@ -1,0 +1,171 @@
+"""`bench noise`: equal sides on this machine, and the smallest regression it can gate on."""
+
+from __future__ import annotations
+
+import random
+import statistics
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from bench import records
+from bench.errors import NothingMeasuredError
+from bench.gate.cases import Asked, Timed, opener, timed_cases
+from bench.gate.decision import effect
+from bench.gate.paired import Clock, Note, OpenPair, write_pair
+from bench.gate.pairs import SIDES, CaseError, SideError, sample
+from bench.gate.sides import Side, import_paths
+from bench.gate.simulate import gate_run, share
+from bench.gate.verdict import Verdict
+
+THRESHOLDS = (0.01, 0.02, 0.03, 0.05, 0.075, 0.10, 0.15, 0.20, 0.30, 0.50)
+TRIALS = 400
+"""Simulated gate runs per threshold: enough to tell 95 % from 90 %."""
+LEAST_PAIRS = 3
+MOST_ALARMS, LEAST_FOUND = 0.01, 0.95
+MINUTE = 60.0
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """What a gate with this threshold would do here; times in seconds, the rest as shares."""
+
+    threshold: float
+    equal_s: float
+    slower_s: float
+    alarms: float
+    found: float
+    unknown: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether both promised error rates are kept."""
+        return self.alarms < MOST_ALARMS and self.found >= LEAST_FOUND
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Log-ratios of equal sides by case, in the order of pairs, and seconds that a pair takes."""
+
+    logs: Mapping[Clock, Mapping[str, Sequence[float]]]
+    pair_s: float
+
+
+def equal_sides(directory: Path) -> dict[str, Side]:
+    """This interpreter over this tree, twice."""
+    side = Side("this tree", Path(sys.executable), import_paths(directory), is_ours=False)
+    return dict.fromkeys(SIDES, side)
+
+
+def record(
+    asked: Asked, pairs: int, root: Path, timeout_s: float, seed: int, note: Note
+) -> Recorded:
+    """Take so many pairs of equal sides; every forward is kept below `root`."""
+    cases = timed_cases(asked)
+    open_pair = opener(equal_sides(Path.cwd()), cases, asked, seed, timeout_s)
+    writer = records.open_run(records.new_directory(root, datetime.now(timezone.utc)))
+    began = time.monotonic()
+    try:
+        for pair in range(1, pairs + 1):
+            note(f"pair {pair} of {pairs}; {time.monotonic() - began:.0f} s spent")
+            take(open_pair, writer, cases, pair, "equal", seed)
+        took = time.monotonic() - began
+        table = records.read_table(writer.directory, "pairs")
+    finally:
+        writer.close()
+    note(f"raw samples: {writer.directory}")
+    logs = {
+        clock: {
+            str(case): rows[column].to_list() for case, rows in table.groupby("case", sort=False)
+        }
+        for clock, column in ((Clock.WALL, "wall_log_ratio"), (Clock.CPU, "cpu_log_ratio"))
+    }
+    return Recorded(logs, took / pairs)
+
+
+def take(
+    open_pair: OpenPair,
+    writer: records.RunWriter,
+    cases: Sequence[Timed],
+    pair: int,
+    stage: str,
+    seed: int,
+) -> None:
+    """One process pair over all cases, kept under the name of a stage."""
+    try:
+        processes = open_pair([case.id for case in cases])
+        try:
+            for reason in processes.failed().values():
+                raise CaseError(reason)
+            for case in cases:
+                rng = random.Random(f"{seed}/{pair}/{case.id}")  # noqa: S311 - an order, not a key
+                write_pair(writer, case.id, pair, stage, sample(processes, case.id, rng))
+        finally:
+            processes.close()
+    except (SideError, CaseError) as error:
+        raise NothingMeasuredError(f"a pair could not be measured: {error}") from None
+
+
+def prospects(spreads: Sequence[float], pair_s: float, seed: int = 0) -> list[Prospect]:
+    """The decision rule, simulated at each threshold with the spreads (sd) of the cases."""
+    return [_prospect(threshold, spreads, pair_s, seed) for threshold in THRESHOLDS]
+
+
+def _prospect(threshold: float, spreads: Sequence[float], pair_s: float, seed: int) -> Prospect:
+    rng = random.Random(seed)  # noqa: S311 - a simulation
+    equal = [(lambda sd=sd: rng.gauss(0, sd)) for sd in spreads]
+    true = effect(threshold)
+    slower = [lambda: rng.gauss(true, max(spreads)), *equal[1:]]
+    at_peace = [gate_run(equal, threshold) for _ in range(TRIALS)]
+    at_fault = [gate_run(slower, threshold) for _ in range(TRIALS)]
+    return Prospect(
+        threshold,
+        statistics.median(r.pairs for r in at_peace) * pair_s,
+        statistics.median(r.pairs for r in at_fault) * pair_s,
+        share(at_peace, lambda r: Verdict.SLOWER in r.verdicts),
+        share(at_fault, lambda r: r.verdicts[0] is Verdict.SLOWER),
+        share(at_peace, lambda r: Verdict.UNKNOWN in r.verdicts),
+    )
+
+
+def show(recorded: Recorded, clock: Clock) -> str:
+    """The noise of each case and what it allows, as a Markdown table and a sentence."""
+    spreads = {case: statistics.stdev(logs) for case, logs in recorded.logs[clock].items()}
+    lines = [
+        "| case | pairs | sd of a pair, wall | sd of a pair, CPU |",
+        "| --- | --- | --- | --- |",
+    ]
+    for case, logs in recorded.logs[Clock.WALL].items():
+        cpu = statistics.stdev(recorded.logs[Clock.CPU][case])
+        lines.append(f"| {case} | {len(logs)} | {statistics.stdev(logs):.2%} | {cpu:.2%} |")
+    found = prospects(list(spreads.values()), recorded.pair_s)
+    lines += [
+        "",
+        "| threshold | equal sides take | a regression takes | false alarms | found | unknown |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    lines.extend(
+        f"| {p.threshold:.1%} | {p.equal_s / MINUTE:.1f} min | {p.slower_s / MINUTE:.1f} min "
+        f"| {p.alarms:.1%} | {p.found:.1%} | {p.unknown:.1%} |"
+        for p in found
+    )
+    return "\n".join([*lines, "", _sentence(found, clock)])
+
+
+def _sentence(found: Sequence[Prospect], clock: Clock) -> str:
+    holding = [p for p in found if p.holds and p.unknown < MOST_ALARMS]
+    if not holding:
+        return (
+            "This machine is too noisy now to gate on any of these: close other programs, give "
+            "fewer --threads, or judge CPU time with --clock cpu."
+        )
+    least = holding[0]
+    name = "wall" if clock is Clock.WALL else "CPU"
+    return (
+        f"The smallest regression that this machine can gate on by {name} time is "
+        f"{least.threshold:.1%}: equal sides pass after {least.equal_s / MINUTE:.1f} minutes at "
+        f"the median, and a regression of that size is found after {least.slower_s / MINUTE:.1f}."
+    )

@@ -1,0 +1,259 @@
+"""Two stored runs to findings: exact figures, seconds where comparable, and paired ratios."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scipy.stats import t as student
+
+from bench import records
+from bench.gate.thresholds import Thresholds
+from bench.gate.verdict import Comparison, Finding, Verdict
+from bench.metrics import METRICS, metric
+from bench.spec import Status
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KEY = ("suite", "model", "device", "dtype", "attention", "batch_size", "seq_len")
+"""What makes two cases of different runs the same case, whatever machine they ran on."""
+JUDGED = ("latency", "cpu_time", "peak_rss_bytes")
+"""Metrics with an interval that are judged; the others are derived from these, or too noisy."""
+PAIRED = ("latency", "cpu_time")
+"""Metrics whose ratio between two models was measured in turn, and so outlives a busy machine."""
+CHECKPOINT = "checkpoint_bytes"
+
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Value:
+    """One figure of one case: an estimate with bounds, from so many processes."""
+
+    case: str
+    unit: str
+    value: float
+    low: float
+    high: float
+    processes: int
+
+
+@dataclass(frozen=True)
+class Figures:
+    """A stored run as the comparison needs it: how cases ended, and figures by key and metric."""
+
+    run: str
+    fingerprint: dict[str, Any]
+    ended: dict[Key, tuple[str, str, str]]
+    """By case key: case id, status, reason; a planned case that never ended has no status."""
+    figures: dict[Key, dict[str, Value]]
+    ratios: dict[Key, dict[str, Value]]
+
+
+def read(directory: Path) -> Figures:
+    """Read a run or a baseline; what an interrupted run has not summed up yet is summed up here."""
+    run = records.read_run(directory)
+    summary = records.read_table(directory, "summary")
+    ratios = records.read_table(directory, "ratios")
+    if summary.empty:
+        from bench import stats
+
+        summary, ratios = stats.summarise(run), stats.ratios(run)
+    ended = {
+        _key(row): (str(row["case"]), "", "it was never measured")
+        for row in run.environment["run"]["plan"]
+    }
+    ended |= {
+        _key(row): (str(row["case"]), str(row["status"]), str(row["reason"]))
+        for row in run.cases.to_dict("records")
+    }
+    processes = dict(zip(run.cases["case"], run.cases["repeats"], strict=True))
+    values = _values(summary, "value", processes)
+    for row in run.cases.to_dict("records"):
+        if not math.isnan(row[CHECKPOINT]):
+            size = Value(str(row["case"]), "B", row[CHECKPOINT], math.nan, math.nan, 1)
+            values.setdefault(_key(row), {})[CHECKPOINT] = size
+    # A ratio is of two models, so that its key names both.
+    paired = ratios[ratios["metric"].isin(PAIRED)]
+    return Figures(
+        run.id,
+        run.environment["fingerprint"],
+        ended,
+        values,
+        {(*key, row["reference"]): {**found} for key, found, row in _with_reference(paired)},
+    )
+
+
+def _with_reference(ratios: pd.DataFrame) -> Iterator[tuple[Key, dict[str, Value], Any]]:
+    processes = dict(zip(ratios["case"], ratios["repeats"], strict=True))
+    by_key = _values(ratios.assign(unit="ratio"), "ratio", processes)
+    rows = {_key(row): row for row in ratios.to_dict("records")}
+    for key, found in by_key.items():
+        yield key, found, rows[key]
+
+
+def _values(
+    table: pd.DataFrame, column: str, processes: dict[str, int]
+) -> dict[Key, dict[str, Value]]:
+    found: dict[Key, dict[str, Value]] = {}
+    for row in table.to_dict("records"):
+        case = str(row["case"])
+        value = Value(
+            case, str(row["unit"]), row[column], row["low"], row["high"], processes.get(case, 0)
+        )
+        found.setdefault(_key(row), {})[str(row["metric"])] = value
+    return found
+
+
+def _key(row: Any) -> Key:
+    return tuple(row[name] for name in KEY)
+
+
+def compare(baseline: Figures, candidate: Figures, thresholds: Thresholds) -> Comparison:
+    """Everything that two stored runs allow to say; seconds only of equal fingerprints."""
+    differing = sorted(
+        name
+        for name in baseline.fingerprint.keys() | candidate.fingerprint.keys()
+        if name != "id" and baseline.fingerprint.get(name) != candidate.fingerprint.get(name)
+    )
+    findings = [*exact(baseline, candidate)]
+    note = f"different {', '.join(differing)}" if differing else ""
+    for key in baseline.figures.keys() & candidate.figures.keys():
+        findings.extend(_timed(baseline.figures[key], candidate.figures[key], thresholds, note))
+    for key in baseline.ratios.keys() & candidate.ratios.keys():
+        findings.extend(_ratios(key, baseline, candidate, thresholds))
+    order = {case: i for i, (case, *_) in enumerate(candidate.ended.values())}
+    findings.sort(key=lambda f: (order.get(f.case, -1), f.verdict is Verdict.EQUAL))
+    notes = [f"seconds and bytes in use are not compared: {note}"] if note else []
+    return Comparison(baseline.run, candidate.run, findings, gate=False, notes=notes)
+
+
+def exact(baseline: Figures, candidate: Figures, keys: set[Key] | None = None) -> Iterator[Finding]:
+    """Presence of every case of the baseline (or of `keys`), and its exact figures."""
+    for key, (case, status, _) in baseline.ended.items():
+        if keys is not None and key not in keys:
+            continue
+        yield from _one_case(key, case, status, baseline, candidate)
+    for key, (case, status, reason) in candidate.ended.items():
+        if key in baseline.ended:
+            continue
+        if status == Status.OK.value:
+            yield Finding(case, "", Verdict.NEW, note="not in the baseline")
+        else:
+            yield Finding(case, "", Verdict.FAILED, note=f"new and {status}: {reason}")
+
+
+def _one_case(
+    key: Key, case: str, status: str, baseline: Figures, candidate: Figures
+) -> Iterator[Finding]:
+    if key not in candidate.ended:
+        yield Finding(case, "", Verdict.MISSING, note="in the baseline, no longer measured")
+        return
+    name, now, reason = candidate.ended[key]
+    if now != Status.OK.value:
+        note = f"{now or 'unfinished'}: {reason}"
+        if status != Status.OK.value:
+            note += " (in the baseline as well)"
+        yield Finding(name, "", Verdict.FAILED, note=note)
+        return
+    if status != Status.OK.value:
+        yield Finding(
+            name, "", Verdict.NEW, note=f"in the baseline it was {status or 'unfinished'}"
+        )
+        return
+    old, new = baseline.figures.get(key, {}), candidate.figures.get(key, {})
+    for wanted in [m for m in old if _is_exact(m)]:
+        yield _exact_figure(name, wanted, old[wanted], new.get(wanted))
+    for found in [m for m in new if _is_exact(m) and m not in old]:
+        value = new[found]
+        yield Finding(name, found, Verdict.NEW, value.unit, candidate=value.value)
+
+
+def _is_exact(name: str) -> bool:
+    whole = name.partition(".")[0]
+    return whole in METRICS and METRICS[whole].exact
+
+
+def _exact_figure(case: str, name: str, old: Value, new: Value | None) -> Finding:
+    if new is None:
+        note = "in the baseline, no longer measured"
+        return Finding(case, name, Verdict.MISSING, old.unit, baseline=old.value, note=note)
+    allowed = metric(name).tolerance * abs(old.value)
+    # Not `<`: a value that is no number is never equal.
+    same = abs(new.value - old.value) <= allowed
+    ratio = new.value / old.value if old.value else math.nan
+    return Finding(
+        case,
+        name,
+        Verdict.EQUAL if same else Verdict.CHANGED,
+        old.unit,
+        old.value,
+        new.value,
+        ratio,
+        note=f"tolerance {metric(name).tolerance:.0%}" if allowed else "",
+    )
+
+
+def _timed(
+    old: dict[str, Value], new: dict[str, Value], thresholds: Thresholds, note: str
+) -> Iterator[Finding]:
+    for name in JUDGED:
+        if name not in old or name not in new:
+            continue
+        b, c = old[name], new[name]
+        if note:
+            yield Finding(c.case, name, Verdict.INCOMPARABLE, c.unit, b.value, c.value, note=note)
+        else:
+            yield judged(c.case, name, b, c, thresholds.of(c.case))
+
+
+def _ratios(
+    key: Key, baseline: Figures, candidate: Figures, thresholds: Thresholds
+) -> Iterator[Finding]:
+    for name, c in candidate.ratios[key].items():
+        if name in baseline.ratios[key]:
+            label = f"{name} / {key[-1]}"
+            b = baseline.ratios[key][name]
+            yield judged(c.case, label, b, c, thresholds.of(c.case))
+
+
+def judged(case: str, name: str, old: Value, new: Value, threshold: float) -> Finding:
+    """A figure with bounds, against the threshold: the whole interval must leave the band.
+
+    Runs at different times differ by more than their own intervals say, so this asks for more
+    than `bench check --against` does, and says `unknown` where the interval straddles a line.
+    """
+    ratio, low, high = ratio_interval(old, new)
+    top, bottom = 1 + threshold, 1 / (1 + threshold)
+    if low > top:
+        verdict = Verdict.SLOWER
+    elif high < bottom:
+        verdict = Verdict.FASTER
+    elif bottom <= low and high <= top:
+        verdict = Verdict.WITHIN_NOISE
+    else:
+        verdict = Verdict.UNKNOWN
+    return Finding(case, name, verdict, new.unit, old.value, new.value, ratio, low, high)
+
+
+def ratio_interval(old: Value, new: Value) -> tuple[float, float, float]:
+    """Ratio new / old with its 95 % Welch interval, from the spread that the bounds tell of."""
+    if not (old.value > 0 and new.value > 0):
+        return math.nan, math.nan, math.nan
+    log, variances, freedoms = math.log(new.value / old.value), [], []
+    for side in (old, new):
+        if side.processes < 2 or not side.low > 0:
+            return math.exp(log), math.nan, math.nan
+        half = math.log(side.high / side.low) / 2
+        variances.append((half / float(student.ppf(0.975, side.processes - 1))) ** 2)
+        freedoms.append(side.processes - 1)
+    total = sum(variances)
+    if total == 0:
+        return math.exp(log), math.exp(log), math.exp(log)
+    freedom = total**2 / sum(v**2 / f for v, f in zip(variances, freedoms, strict=True))
+    half = float(student.ppf(0.975, freedom)) * math.sqrt(total)
+    return math.exp(log), math.exp(log - half), math.exp(log + half)

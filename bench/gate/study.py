@@ -1,0 +1,162 @@
+"""`bench noise --study`: does the gate keep its promises on a real machine? Recorded, resumable.
+
+Two parts. *Sessions*: process pairs whose candidate does a calibrated share of extra work (none, 2,
+5 and 10 %), in turn, over four cases. *Gate runs*: real runs of the paired gate, half of them over
+equal sides and half over a candidate 5 % slower. `bench/gate/verify.py` computes the results.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench import records
+from bench.environment import machine
+from bench.gate.cases import Asked, Timed, opener, timed_cases
+from bench.gate.noise import equal_sides, take
+from bench.gate.paired import Clock, Note, PairedGate
+from bench.gate.pairs import SIDES
+from bench.gate.thresholds import Thresholds
+
+SLOWDOWNS = (0.0, 0.02, 0.05, 0.10)
+THRESHOLD = 0.05
+SESSIONS = 40
+"""Per slowdown: the interval's coverage and the resampling of gate runs rest on these."""
+GATE_RUNS = 40
+CALIBRATIONS = 3
+"""Fresh pairs whose sides calibrate the extra work; the median is taken."""
+GATE_MAX_S = 1800.0
+FACTS = "study.json"
+
+
+@dataclass
+class Facts:
+    """What the study has besides its tables; written after each step, so that it can go on."""
+
+    units: dict[str, float] = field(default_factory=dict)
+    """The share by which one unit of extra work slows a forward, by case."""
+    gate_runs: list[dict[str, Any]] = field(default_factory=list)
+    machine: dict[str, Any] = field(default_factory=dict)
+
+    def extra_units(self, slowdown: float) -> dict[str, int]:
+        """Units of extra work that make each case that much slower, rounded to whole ones."""
+        return {case: round(slowdown / unit) for case, unit in self.units.items()}
+
+
+@dataclass(frozen=True)
+class Study:
+    """One study: what is timed, how much of it, and where it is kept."""
+
+    directory: Path
+    asked: Asked
+    sessions: int
+    gate_runs: int
+    clock: Clock
+    timeout_s: float
+    seed: int
+    note: Note
+
+    def run(self) -> Facts:
+        """Do what is still missing; an interrupted study goes on where it was."""
+        cases = timed_cases(self.asked)
+        writer = records.open_run(self.directory, resume=self.directory.exists())
+        try:
+            facts = self._facts()
+            if not facts.units:
+                self.note("calibrating the extra work")
+                facts.units = self._calibrate(cases)
+                facts.machine = machine()
+                self._keep(facts)
+            self._sessions(writer, cases, facts)
+            for number in range(len(facts.gate_runs), self.gate_runs):
+                self.note(f"gate run {number + 1} of {self.gate_runs}")
+                facts.gate_runs.append(self._gate_run(cases, facts, number))
+                self._keep(facts)
+        finally:
+            writer.close()
+        return facts
+
+    def _facts(self) -> Facts:
+        path = self.directory / FACTS
+        if not path.exists():
+            return Facts()
+        return Facts(**json.loads(path.read_text(encoding="utf-8")))
+
+    def _keep(self, facts: Facts) -> None:
+        records.write_json(self.directory / FACTS, asdict(facts))
+
+    def _open(self, cases: Sequence[Timed], extra: Mapping[str, int]) -> Any:
+        sides = equal_sides(Path.cwd())
+        return opener(sides, cases, self.asked, self.seed, self.timeout_s, extra)
+
+    def _calibrate(self, cases: Sequence[Timed]) -> dict[str, float]:
+        found: dict[str, list[float]] = {case.id: [] for case in cases}
+        for _ in range(CALIBRATIONS):
+            pair = self._open(cases, {})(list(found))
+            try:
+                for case, ratios in found.items():
+                    for side in SIDES:
+                        pair.turn(side, case, 2)
+                        took = pair.ask(side, {"do": "calibrate", "case": case})
+                        ratios.append(took["unit_share"])
+            finally:
+                pair.close()
+        return {case: statistics.median(ratios) for case, ratios in found.items()}
+
+    def _sessions(self, writer: records.RunWriter, cases: Sequence[Timed], facts: Facts) -> None:
+        """Slowdowns in turn, so that the machine's course falls on all of them alike."""
+        done = records.read_table(self.directory, "pairs")
+        whole: dict[Any, int] = done.groupby("pair")["case"].nunique().to_dict()
+        for pair in range(1, self.sessions * len(SLOWDOWNS) + 1):
+            if whole.get(pair, 0) >= len(cases):
+                continue
+            slowdown = SLOWDOWNS[(pair - 1) % len(SLOWDOWNS)]
+            self.note(f"session {pair} of {self.sessions * len(SLOWDOWNS)}: {slowdown:.0%} slower")
+            open_pair = self._open(cases, facts.extra_units(slowdown))
+            take(open_pair, writer, cases, pair, stage(slowdown), self.seed)
+
+    def _gate_run(self, cases: Sequence[Timed], facts: Facts, number: int) -> dict[str, Any]:
+        """One real gate run: equal sides, or one case in four slower by the threshold."""
+        slowed = number % 2 == 1
+        victim = random.Random(f"{self.seed}/{number}").choice(cases).id  # noqa: S311
+        extra = {victim: facts.extra_units(THRESHOLD)[victim]} if slowed else {}
+        writer = records.open_run(self.directory / "gate-runs" / f"{number:03d}-{int(time.time())}")
+        began = time.monotonic()
+        try:
+            findings = PairedGate(
+                cases=[case.id for case in cases],
+                thresholds=Thresholds(THRESHOLD),
+                open_pair=self._open(cases, extra),
+                writer=writer,
+                note=self.note,
+                max_time_s=GATE_MAX_S,
+                clock=self.clock,
+                seed=self.seed + number,
+            ).run()
+        finally:
+            writer.close()
+        return {
+            "slowed": victim if slowed else "",
+            "seconds": time.monotonic() - began,
+            "verdicts": {f.case: f.verdict.value for f in findings},
+        }
+
+
+def stage(slowdown: float) -> str:
+    """What the rows of sessions with a slowdown are called."""
+    return f"slower-{slowdown:.2f}"
+
+
+def publish(study: Path, target: Path, report: str) -> None:
+    """Keep a study's small files and its report where they can be committed."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name in ("pairs.csv", FACTS):
+        shutil.copyfile(study / name, target / name)
+    records.write_text(target / "README.md", report)

@@ -1,0 +1,1 @@
+"""One module per kind of measurement; each turns loaded models into records."""

@@ -1,0 +1,42 @@
+"""Times a process from its start to the model's first output, step by step, and a second forward.
+
+Nothing is warm but the system's page cache, which holds the libraries and the checkpoint: the
+parent has just read it to take its hash. A step ends when the device has finished it.
+"""
+
+from __future__ import annotations
+
+from bench.clock import since_process_start_s
+from bench.loading import make_inputs
+from bench.measure.session import Session
+from bench.spec import Case
+
+
+def measure(session: Session) -> None:
+    """Measure the case of the job; a job for cold starts holds one."""
+    session.each(_measure)
+
+
+def _measure(session: Session, case: Case) -> dict[str, float]:
+    import torch
+
+    session.import_model_code(case)
+    imported = since_process_start_s()
+    module = session.load(case)
+    session.clock.synchronize()
+    loaded = since_process_start_s()
+    with torch.inference_mode():
+        inputs = make_inputs(module, case.workload, case.device, session.job.seed)
+        module(**inputs)
+        session.clock.synchronize()
+        first = since_process_start_s()
+        module(**inputs)
+        session.clock.synchronize()
+        second = since_process_start_s()
+    return {
+        "cold_start": first,
+        "cold_import": imported,
+        "cold_weights": loaded - imported,
+        "first_forward": first - loaded,
+        "second_forward": second - first,
+    }

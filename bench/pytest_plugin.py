@@ -1,0 +1,155 @@
+"""The cases of all suites under pytest-benchmark's `benchmark` fixture: `pytest suites`.
+
+In one process and one after the other, so for a quick look or a smoke test; `bench run` is what to
+publish and to gate on. All of pytest-benchmark's own flags hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from bench.prepare import Prepared
+    from bench.spec import Case
+
+FIXTURE = "bench_case"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options that choose cases; they mean what they mean for `bench run`."""
+    group = parser.getgroup("bench", "BERT and ALBERT suites")
+    group.addoption("--bench-profile", default="quick", help="quick or full")
+    group.addoption("--bench-suite", action="append", default=[], help="a suite; repeatable")
+    group.addoption("--bench-model", action="append", default=[], help="a model; repeatable")
+    group.addoption("--bench-weights", default="auto", help="auto, pretrained or random")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test per case, with the models of a workload side by side."""
+    from bench.spec import Measure
+
+    if FIXTURE not in metafunc.fixturenames:
+        return
+    prepared = _prepared(metafunc.config)
+    # A cold start needs a process of its own, and a text its own inputs: `bench run` has both.
+    here = [c for c in prepared.cases if c.measure not in (Measure.COLD_START, Measure.TEXT)]
+    cases = sorted(here, key=lambda c: (c.measure.value, c.group))
+    metafunc.parametrize(FIXTURE, cases, ids=[c.id for c in cases], indirect=True)
+
+
+PREPARED = pytest.StashKey[Any]()
+MODULES = pytest.StashKey[dict[Any, Any]]()
+
+
+def _prepared(config: pytest.Config) -> Prepared:
+    """Models, checkpoints and cases of this session, prepared once."""
+    from bench.environment import default_threads
+    from bench.errors import BenchError
+    from bench.plan import Options
+    from bench.prepare import prepare
+    from bench.spec import Weights
+
+    if PREPARED not in config.stash:
+        try:
+            options = Options(
+                suites=tuple(config.getoption("--bench-suite")),
+                profile=config.getoption("--bench-profile"),
+                models=tuple(config.getoption("--bench-model")),
+                threads=default_threads(),
+                weights=Weights(config.getoption("--bench-weights")),
+            )
+            config.stash[PREPARED] = prepare(options)
+        except (BenchError, ValueError) as error:
+            raise pytest.UsageError(str(error)) from None
+    prepared: Prepared = config.stash[PREPARED]
+    return prepared
+
+
+@pytest.fixture
+def bench_case(request: pytest.FixtureRequest) -> Callable[[Any], None]:
+    """Runs its case under the `benchmark` fixture that it is given."""
+    from bench.spec import Measure
+
+    case: Case = request.param
+    measures = {Measure.STATIC: _static, Measure.MEMORY: _memory, Measure.FORWARD: _forward}
+
+    def run(benchmark: Any) -> None:
+        benchmark.group = case.group
+        module = _module(request.config, case)
+        prepared = _prepared(request.config)
+        benchmark.extra_info["weights"] = prepared.sources[case.model].weights
+        measures[case.measure](benchmark, module, case)
+
+    return run
+
+
+def _module(config: pytest.Config, case: Case) -> Any:
+    """The case's model, loaded once per session."""
+    import torch
+
+    from bench.loading import load
+    from bench.spec import Weights
+
+    torch.set_num_threads(case.threads)
+    modules = config.stash.setdefault(MODULES, {})
+    key = (case.model, case.variant, case.device)
+    if key not in modules:
+        prepared = _prepared(config)
+        model = next(m for m in prepared.models if m.name == case.model)
+        source = prepared.sources[case.model]
+        modules[key] = load(
+            model,
+            case.variant,
+            Path(source.directory) if source.directory else None,
+            case.device,
+            random=source.weights == Weights.RANDOM.value,
+        )
+    return modules[key]
+
+
+def _forward(benchmark: Any, module: Any, case: Case) -> None:
+    """Warm up, then let pytest-benchmark choose its rounds from warm calls."""
+    import random
+
+    import torch
+
+    from bench.clock import device_clock
+    from bench.measure.forward import prepare
+    from bench.sampling import Limits, Sampler
+
+    clock = device_clock(case.device)
+    with torch.inference_mode():
+        forward = prepare(module, case, seed=0)
+        if benchmark.enabled:
+            Sampler(clock, random.Random(0), Limits(0.0, 0.0)).warm_up(case.id, forward)  # noqa: S311 - not drawn from
+
+        def timed() -> None:
+            forward()
+            clock.synchronize()
+
+        benchmark(timed)
+
+
+def _static(benchmark: Any, module: Any, case: Case) -> None:
+    """Count once; what was counted stands in the JSON's `extra_info`."""
+    from bench.measure.static import count
+
+    counted = benchmark.pedantic(lambda: count(module, case, seed=0), rounds=1)
+    benchmark.extra_info.update(counted)
+
+
+def _memory(benchmark: Any, module: Any, case: Case) -> None:
+    """Count activation bytes once (RSS needs a process of its own: `bench run memory`)."""
+    import torch
+
+    from bench.measure.forward import prepare
+    from bench.measure.memory import peak_allocated_bytes
+
+    with torch.inference_mode():
+        forward = prepare(module, case, seed=0)
+        peak = benchmark.pedantic(lambda: peak_allocated_bytes(forward), rounds=1)
+    benchmark.extra_info["peak_activation_bytes"] = peak

@@ -1,0 +1,184 @@
+"""The look of every figure: size, type, one colour and marker per model, labels beside lines."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+
+INK, MUTED, GRID = "#1f2328", "#57606a", "#d7dade"
+MODEL_COLOURS = ("#0b5cad", "#b8430a", "#00705a", "#8a3a8f", "#7a6400", "#5b6b7a")
+"""Okabe and Ito's hues, darkened until text in them reads on white (4.5:1 and more)."""
+MARKERS = ("o", "s", "^", "D", "v", "P")
+WIDTH = 6.0
+"""Inches; at 72 per inch the figure fits a phone with text that can still be read."""
+TEXT = 12.5
+"""Points, the same as SVG units here."""
+
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "bench",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": TEXT,
+    "axes.labelsize": TEXT,
+    "axes.titlesize": TEXT,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": MUTED,
+    "axes.titlecolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "text.color": INK,
+    "text.parse_math": False,
+    "lines.linewidth": 2.0,
+    "lines.markersize": 6.5,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+}
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure with what it shows: a conclusion as its title, and how to read it."""
+
+    title: str
+    notes: tuple[str, ...]
+    figure: Figure
+    axes_text: str
+    """What is on the axes, for people who hear the page."""
+
+    @property
+    def alt(self) -> str:
+        """Text in place of the picture: the conclusion first."""
+        return f"{self.title}. {self.axes_text}"
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colour and marker per model, the same in every figure of a page."""
+
+    models: Sequence[str]
+    names: dict[str, str] = field(default_factory=dict)
+
+    def colour(self, model: str) -> str:
+        """The model's colour; with more models than colours they come round again."""
+        return MODEL_COLOURS[self.models.index(model) % len(MODEL_COLOURS)]
+
+    def marker(self, model: str) -> str:
+        """The model's marker; it shifts when colours come round, so pairs stay distinct."""
+        place = self.models.index(model)
+        return MARKERS[(place + place // len(MODEL_COLOURS)) % len(MARKERS)]
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw and save in the page's style; glyphs that the drawing font lacks are the reader's."""
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
+
+
+def new(height: float, rows: int = 1, **options: Any) -> tuple[Figure, list[Axes]]:
+    """A figure of the page's width with one column of axes."""
+    figure = Figure(figsize=(WIDTH, height))
+    axes = figure.subplots(rows, 1, squeeze=False, **options)
+    return figure, [row[0] for row in axes]
+
+
+def plain_log(axis: Any, ticks: Sequence[float] = ()) -> None:
+    """A log axis labelled with plain numbers, at `ticks` where they are given."""
+    if len(ticks):
+        axis.set_ticks(list(ticks))
+        axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(thousands())
+    axis.set_minor_formatter(NullFormatter())
+
+
+def log_ticks(low: float, high: float, most: int = 5) -> list[float]:
+    """Round numbers (1, 2, 5 times a power of ten) that cover a range, not too many."""
+    if high / low < 4:
+        ticks = MaxNLocator(nbins=most, steps=[1, 2, 5, 10]).tick_values(low, high)
+        return [float(t) for t in ticks if low <= t <= high]
+    powers = range(int(np.floor(np.log10(low))) - 1, int(np.ceil(np.log10(high))) + 1)
+    for steps in ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
+        ticks = [s * 10.0**p for p in powers for s in steps]
+        inside = [t for t in ticks if low * 0.999 <= t <= high * 1.001]
+        if len(inside) <= most:
+            return inside
+    return inside[:: -(-len(inside) // most)]
+
+
+def whiskers(value: Any, low: Any, high: Any) -> Any:
+    """Lengths below and above for errorbar; none where a bound is unknown."""
+    value, low, high = (np.asarray(x, dtype=float) for x in (value, low, high))
+    return np.nan_to_num(np.maximum([value - low, high - value], 0.0))
+
+
+def end_labels(figure: Figure, axes: Axes, labels: Sequence[tuple[float, float, str, str]]) -> None:
+    """Write each (x, y, text, colour) to the right of its point, moved apart where they collide."""
+    if not labels:
+        return
+    figure.draw_without_rendering()
+    spacing = TEXT * 1.25 * figure.dpi / 72
+    placed: list[float] = []
+    for x, y, text, colour in sorted(labels, key=lambda found: found[1]):
+        at = float(axes.transData.transform((x, y))[1])
+        lift = max(at, placed[-1] + spacing) if placed else at
+        placed.append(lift)
+        axes.annotate(
+            text,
+            (x, y),
+            xytext=(9, (lift - at) * 72 / figure.dpi),
+            textcoords="offset points",
+            va="center",
+            color=colour,
+            fontweight="bold",
+            annotation_clip=False,
+        )
+
+
+def ratio_axis(axes: Axes, low: float, high: float) -> None:
+    """A logarithmic axis of ratios around a line at 1, wide enough for its whiskers."""
+    low, high = min(low, 0.95) / 1.03, max(high, 1.05) * 1.03
+    axes.set_yscale("log")
+    axes.set_ylim(low, high)
+    plain_log(axes.yaxis, ratio_ticks(low, high))
+    axes.axhline(1.0, color=INK, linewidth=1.2)
+
+
+def ratio_ticks(low: float, high: float) -> list[float]:
+    """Ticks of a ratio axis: always 1, and steps that suit the range."""
+    if high / low > 3:
+        return sorted({1.0, *log_ticks(low, high)})
+    step = next(s for s in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if (high - low) / s <= 6 or s == 0.5)
+    first = int(np.ceil((low - 1) / step))
+    last = int(np.floor((high - 1) / step))
+    return [round(1 + i * step, 4) for i in range(first, last + 1)]
+
+
+def few_ticks() -> MaxNLocator:
+    """A handful of round ticks."""
+    return MaxNLocator(nbins=5)
+
+
+def thousands() -> FuncFormatter:
+    """Whole numbers with separators, as the prose writes them."""
+    return FuncFormatter(lambda value, _: f"{value:,.10g}")

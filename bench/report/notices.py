@@ -1,0 +1,101 @@
+"""What a reader must know first: random weights, what is missing, doubts about the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bench.noise import DISCARDED, NOISY
+from bench.report.text import count, several
+from bench.report.view import View, each
+
+NAMED = 3
+"""Cases named in a notice; the rest are counted, and stand in the table of cases."""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A statement at the top of the page. `kind` is `weights`, `missing` or `doubt`."""
+
+    kind: str
+    title: str
+    text: str
+
+
+def notices(views: list[View]) -> list[Notice]:
+    """All notices of all runs; each names its run where there are several."""
+    found = []
+    for view in views:
+        label = f"{view.run.id}: " if len(views) > 1 else ""
+        parts = (
+            _weights(view),
+            _state(view),
+            _failed(view),
+            _unfinished(view),
+            _noise(view),
+            _doubts(view),
+        )
+        for part in parts:
+            found += [Notice(n.kind, label + n.title, n.text) for n in part]
+    return found
+
+
+def _weights(view: View) -> Iterator[Notice]:
+    random = [view.names[m] for m in view.weights.get("random", [])]
+    if not random:
+        return
+    rest = [view.names[m] for m in view.weights.get("pretrained", [])]
+    mixed = f" {several(rest)} had pretrained weights." if rest else ""
+    yield Notice(
+        "weights",
+        "Mixed weights" if rest else "Random weights",
+        f"{several(random)} ran with random weights of the published architecture: sizes, speed "
+        f"and memory hold, outputs mean nothing.{mixed}",
+    )
+
+
+def _state(view: View) -> Iterator[Notice]:
+    state = str(view.facts.get("state", "unknown"))
+    if state != "complete":
+        how = "was interrupted" if state == "interrupted" else f"is marked “{state}”"
+        yield Notice(
+            "missing",
+            "Unfinished run",
+            f"This run {how}: what follows is what was measured until then. "
+            f"To finish it: bench run --resume {view.run.directory}",
+        )
+    if view.run.damage:
+        yield Notice("missing", "Set aside while reading", "; ".join(view.run.damage) + ".")
+
+
+def _failed(view: View) -> Iterator[Notice]:
+    if view.failed.empty:
+        return
+    named = [f"{row.case} ({row.status}: {row.reason})" for row in each(view.failed.head(NAMED))]
+    rest = len(view.failed) - len(named)
+    more = f"; and {rest} more in the table of cases" if rest else ""
+    title = f"{count(len(view.failed), 'case')} failed"
+    yield Notice("missing", title, f"{'; '.join(named)}{more}.")
+
+
+def _unfinished(view: View) -> Iterator[Notice]:
+    if view.unfinished.empty:
+        return
+    named = [str(c) for c in view.unfinished["case"].head(NAMED)]
+    rest = len(view.unfinished) - len(named)
+    more = f"; and {rest} more in the table of cases" if rest else ""
+    title = f"{count(len(view.unfinished), 'planned case')} not finished"
+    yield Notice("missing", title, f"{'; '.join(named)}{more}.")
+
+
+def _noise(view: View) -> Iterator[Notice]:
+    """What the run itself said of its noise; its other warnings stand with the environment."""
+    for text in view.run.environment.get("warnings") or []:
+        for prefix, title in ((NOISY, "Noisy"), (DISCARDED, "Discarded")):
+            if str(text).startswith(prefix):
+                yield Notice("missing", title, f"{str(text).removeprefix(prefix)}.")
+
+
+def _doubts(view: View) -> Iterator[Notice]:
+    for text in view.lints:
+        yield Notice("doubt", "These numbers cannot all be right", text)

@@ -1,0 +1,272 @@
+"""What stands on the page, section by section, in the order in which people ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench import published
+from bench.noise import DISCARDED, NOISY
+from bench.report import runs
+from bench.report.canvas import style
+from bench.report.figures import MOST_CONTEXTS, Placed, place_on_page
+from bench.report.tables import (
+    Table,
+    case_tables,
+    disturbance_table,
+    environment_table,
+    sanity_table,
+)
+from bench.report.text import count, several
+from bench.report.view import View
+from bench.report.why import answers
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question people ask, with its answer and figure."""
+
+    question: str
+    paragraphs: list[str]
+    figure: Placed | None
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of the page; whatever a part does not have is left empty."""
+
+    id: str
+    short: str
+    title: str
+    intro: list[str] = field(default_factory=list)
+    figures: list[Placed] = field(default_factory=list)
+    questions: list[Question] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    facts: list[tuple[str, str]] = field(default_factory=list)
+    filters: bool = False
+
+
+Figures = dict[str, list[Placed]]
+OF_FIGURES = (
+    (("Latency", "Latency by sequence length"), ("latency",)),
+    (("Throughput", "Throughput by batch size"), ("throughput", "ratios")),
+    (("Memory", "Memory: weights against activations"), ("memory",)),
+    (("Parameters", "Parameters by part: stored against applied"), ("parameters",)),
+    (("Samples", "The samples and their course"), ("distribution", "course")),
+)
+"""Titles (short for the list of sections) and figures."""
+MISSING = {
+    "latency": "No latency was measured in this run: bench run latency.",
+    "throughput": "No throughput was measured in this run: bench run throughput.",
+    "memory": "No memory was measured in this run: bench run memory.",
+    "parameters": "No parameters were counted in this run: bench run parameters.",
+    "distribution": "There are no samples to show: no timed case finished.",
+    "accuracy": "No model of this run has both a latency and a published result that we know of.",
+}
+
+
+def sections(views: list[View], main: View, figures: Figures, output: Any) -> list[Section]:
+    """All sections between verdict and downloads, about `main` unless they say otherwise."""
+    found: list[Section | None] = [_runs(views, output)] if len(views) > 1 else []
+    found += [
+        *(_figures(titles, figures, names, _contexts(main)) for titles, names in OF_FIGURES),
+        _accuracy(figures),
+        _why(main, figures),
+        _sanity(main),
+        _method(main),
+        _environment(views, main),
+        _cases(views),
+    ]
+    return [s for s in found if s is not None]
+
+
+def _figures(
+    titles: tuple[str, str], figures: Figures, names: tuple[str, ...], intro: list[str]
+) -> Section:
+    """A section of figures; the first name is its key, without which it says what is missing."""
+    placed = [p for name in names for p in figures.get(name, [])]
+    text = intro if figures.get(names[0]) else [MISSING[names[0]]]
+    return Section(names[0], *titles, text, placed)
+
+
+def _contexts(view: View) -> list[str]:
+    left_out = [str(c) for c in view.contexts[MOST_CONTEXTS:]]
+    if not left_out:
+        return []
+    return [f"Not drawn, in the table of cases: {several(left_out)}."]
+
+
+def _runs(views: list[View], output: Any) -> Section:
+    with style():
+        drawn = runs.runs_figure(views)
+        placed = [] if drawn is None else [place_on_page(drawn, "runs", output)]
+    same = len(runs.letters(views)) == 1
+    title = "The runs over time" if same else "The runs side by side"
+    return Section(
+        "runs", "Runs", title, runs.agreement(views), placed, tables=[runs.runs_table(views)]
+    )
+
+
+def _accuracy(figures: Figures) -> Section:
+    rows = [
+        [p.title, *(f"{p.scores[t]:.1f}" for t in published.TASKS), p.source]
+        for p in published.RESULTS
+    ]
+    table = Table(
+        "published",
+        "Published results of fine-tuned models, percent",
+        ["Model", *published.TASKS, "Source"],
+        rows,
+        set(range(1, len(published.TASKS) + 1)),
+    )
+    placed = figures.get("accuracy", [])
+    intro = [] if placed else [MISSING["accuracy"]]
+    return Section(
+        "accuracy", "Accuracy", "Speed against published accuracy", intro, placed, tables=[table]
+    )
+
+
+def _why(view: View, figures: Figures) -> Section | None:
+    found = [
+        Question(a.question, a.paragraphs, next(iter(figures.get(a.figure or "", [])), None))
+        for a in answers(view)
+    ]
+    return Section("why", "Why", "Why", questions=found) if found else None
+
+
+def _sanity(view: View) -> Section | None:
+    """What pretrained weights fill into two masked sentences: words that fit show real weights."""
+    table = sanity_table(view)
+    if table is None:
+        return None
+    intro = "A masked word in two sentences, filled in by each model with the weights of this run."
+    return Section("sanity", "Sanity", "Real weights at work", [intro], tables=[table])
+
+
+def _method(view: View) -> Section:
+    facts = [
+        (
+            "Side by side",
+            (
+                "All models of a workload are loaded in one process and run in rounds, "
+                "every model once a round in balanced order. The first forward after another "
+                "model ran "
+                "is recorded and not counted."
+            ),
+        ),
+        (
+            "Ratio",
+            (
+                "Per round the fastest forward of each model’s block is divided by the "
+                "reference’s; the median over rounds is taken per process, then the mean over "
+                "processes."
+            ),
+        ),
+        (
+            "Interval",
+            (
+                "95 %, from the spread between fresh processes; within one process from "
+                "order statistics. A ratio whose interval holds 1 is reported as no difference "
+                "found. "
+                "Of many such intervals about one in twenty misses by chance."
+            ),
+        ),
+        (
+            "Latency",
+            (
+                "The median of all samples, with percentiles where there are enough of them "
+                "(29 for p90, 59 for p95, 299 for p99). No sample is dropped."
+            ),
+        ),
+        (
+            "Memory",
+            (
+                "In processes of their own. Activations are counted exactly at the allocator; "
+                "peak RSS is the system’s high-water mark above the loaded libraries."
+            ),
+        ),
+        ("Parameters, FLOPs", "Counted exactly, never timed."),
+        ("A sequence", "is one input row. A sample is one timed forward."),
+    ]
+    return Section(
+        "method",
+        "Method",
+        "How it was measured",
+        list(_amounts(view)),
+        facts=facts,
+        tables=_at_work(view),
+    )
+
+
+def _at_work(view: View) -> list[Table]:
+    """What pretrained weights said of masked sentences: the sign that they are the real ones."""
+    rows = [
+        [view.names.get(model, model), str(entry["text"]), _guesses(entry["predictions"])]
+        for model, entries in (view.run.environment.get("sanity") or {}).items()
+        for entry in entries
+    ]
+    caption = "The pretrained weights at work, before anything was timed"
+    return [Table("sanity", caption, ["Model", "Sentence", "Best guesses"], rows)] if rows else []
+
+
+def _guesses(predictions: list[dict[str, Any]]) -> str:
+    return ", ".join(f"{p['token']} ({float(p['score']):.2f})" for p in predictions)
+
+
+def _amounts(view: View) -> Iterator[str]:
+    """How much was sampled, and why it stopped."""
+    phases = view.run.samples["phase"].value_counts()
+    kept, warm = int(phases.get("sample", 0)), int(phases.get("warmup", 0))
+    if kept:
+        yield (
+            f"{count(kept, 'sample')} of "
+            f"{count(view.run.samples['case'].nunique(), 'timed case')}, "
+            f"after {count(warm, 'warm-up forward')} and besides "
+            f"{count(int(phases.get('switch', 0)), 'forward')} after a switch of model."
+        )
+    sampling = (view.facts.get("options") or {}).get("sampling") or {}
+    if sampling:
+        yield (
+            f"Profile {view.facts.get('profile', '–')}: up to {sampling.get('repeats', '–')} fresh "
+            f"processes a case, until ratios were known within "
+            f"{100 * float(sampling.get('precision') or 0):g} % or a case had taken "
+            f"{float(sampling.get('budget_s') or 0):g} s of sampling."
+        )
+    stops = view.run.cases.loc[view.run.cases["stop"] != "", "stop"].value_counts()
+    words = {
+        "precision": "reached the precision asked for",
+        "budget": "ran out of repeats or budget",
+        "max-time": "were ended by the run’s time limit",
+    }
+    if len(stops):
+        parts = [f"{n} {words.get(str(stop), str(stop))}" for stop, n in stops.items()]
+        yield f"Of the timed cases, {several(parts)}."
+    spent = view.run.environment.get("time_spent") or {}
+    share = spent.get("forwards_share")
+    if share is not None:
+        yield f"{float(share):.0%} of the time of timed workloads went into forwards.".replace(
+            "%", " %"
+        )
+
+
+def _environment(views: list[View], main: View) -> Section:
+    tables = [t for t in (disturbance_table(main), environment_table(views)) if t]
+    warnings = [str(w) for v in views for w in v.run.environment.get("warnings") or []]
+    intro = [w for w in dict.fromkeys(warnings) if not w.startswith((NOISY, DISCARDED))]
+    rounds = main.run.rounds
+    if rounds["cpu_hz"].dropna().empty and rounds["throttled"].dropna().empty:
+        intro.append("Clock frequency and thermal throttling were not recorded.")
+    return Section(
+        "environment",
+        "Environment",
+        "Environment, and what disturbed the run",
+        intro,
+        tables=tables,
+    )
+
+
+def _cases(views: list[View]) -> Section:
+    intro = ["Each case is a model with a variant, a workload and a device."]
+    tables = case_tables(views)
+    return Section("cases", "Cases", "Every case", intro, tables=tables, filters=True)

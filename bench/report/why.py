@@ -1,0 +1,195 @@
+"""Short answers to the questions people really ask about ALBERT, from this run's numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bench.report.conclusions import tally
+from bench.report.plot_memory import meet, need_lines
+from bench.report.text import (
+    Relation,
+    bounds,
+    change,
+    fewer,
+    quantity,
+    ratio_text,
+    relation,
+    significant,
+)
+from bench.report.view import Context, View, at, workload_text
+
+FLOAT32_BYTES = 4
+MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A question with its answer; `figure` names the figure that shows it, if one does."""
+
+    question: str
+    paragraphs: list[str]
+    figure: str | None = None
+
+
+def answers(view: View) -> list[Answer]:
+    """The answers that this run has numbers for, about the first model after the reference."""
+    if not view.others:
+        return []
+    context, model = view.contexts[0], view.others[0]
+    found = (
+        _speed(view, context, model),
+        _memory(view, context, model),
+        _export(view, context, model),
+        _loading(view, context, model),
+        _random(view),
+    )
+    return [a for a in found if a is not None and a.paragraphs]
+
+
+def _speed(view: View, context: Context, model: str) -> Answer | None:
+    stored = view.one_ratio("stored_parameters", model, context)
+    if stored is None or stored.ratio >= 1:
+        return None
+    name = view.names[model]
+    timed = view.compared("latency", context)
+    found = tally(timed[timed["model"] == model])
+    # "Not faster" is only said where the intervals say so.
+    decided = found[Relation.MORE] and not found[Relation.LESS]
+    times_faster = "" if decided else f"{significant(1 / stored.ratio, 2)}× "
+    question = f"Why is {name} not {times_faster}faster, with {fewer(stored.ratio)} parameters?"
+    return Answer(question, list(_speed_answer(view, context, model)), "work")
+
+
+def _speed_answer(view: View, context: Context, model: str) -> Iterator[str]:
+    name, other = view.names[model], view.names[view.reference]
+    applied = view.one_ratio("applied_parameters.encoder", model, context)
+    encoder = view.one_value("applied_parameters.encoder", model, context)
+    if applied is not None and relation(applied.low, applied.high) is Relation.EQUAL:
+        yield (
+            f"Because sharing saves storage, not arithmetic. {name} stores one layer and runs it "
+            "as "
+            f"often as {other} runs its separate ones: both encoders apply "
+            f"{quantity(encoder.value, '1')} parameters to every token."
+            if encoder is not None
+            else ""
+        )
+    elif applied is not None:
+        yield f"Its encoder applies {fewer(applied.ratio)} parameters than {other}’s in a forward."
+    workload = view.workload("latency", context) or view.workload("flops", context)
+    flops = at(view.compared("flops", context), workload, model)
+    operators = view.one_ratio("operators", model, context)
+    if flops is not None and operators is not None:
+        counts = [view.one_value("operators", m, context) for m in (model, view.reference)]
+        numbers = " against ".join(f"{c.value:,.0f}" for c in counts if c is not None)
+        gelu = (
+            " ALBERT’s gelu_new is a chain of small operators where BERT’s gelu is one."
+            if "albert" in model.lower() and operators.ratio > 1
+            else ""
+        )
+        yield (
+            f"At {workload_text(flops.batch_size, flops.seq_len)} a forward is "
+            f"{significant(flops.ratio, 4)}× the FLOPs, in {numbers} operators.{gelu}"
+        )
+    latency = at(view.compared("latency", context), workload, model)
+    if latency is not None:
+        yield (
+            f"Measured there: {ratio_text(latency)} the time, "
+            f"{change(latency, 'slower', 'faster')}."
+        )
+
+
+def _memory(view: View, context: Context, model: str) -> Answer | None:
+    lines = need_lines(view, context)
+    if model not in lines or view.reference not in lines:
+        return None
+    name, other = view.names[model], view.names[view.reference]
+    own, base = lines[model], lines[view.reference]
+    meeting = meet(view, lines, model)
+    if meeting is None:
+        return None
+    paragraphs = [
+        (
+            f"Because weights are paid once and activations for every token. {name}’s weights take "
+            f"{quantity(own.weights, 'B')} instead of {quantity(base.weights, 'B')}, but each "
+            "token in "
+            f"a forward costs it {quantity(own.per_token, 'B')} of activations at the peak, and "
+            f"{other} "
+            f"{quantity(base.per_token, 'B')}."
+        ),
+        (
+            f"At the measured rate both need the same at about {significant(meeting)} tokens in "
+            "one "
+            f"forward (batch {meeting / 512:.0f} at 512 tokens); beyond that {name} needs more."
+        ),
+    ]
+    return Answer(
+        f"Why does {name} not need less memory at large batches?", paragraphs, "crossover"
+    )
+
+
+def _export(view: View, context: Context, model: str) -> Answer | None:
+    stored = view.one_value("stored_parameters", model, context)
+    applied = view.one_value("applied_parameters", model, context)
+    if stored is None or applied is None or applied.value <= 1.5 * stored.value:
+        return None
+    size = applied.value * FLOAT32_BYTES
+    name = view.names[model]
+    return Answer(
+        f"Why can an exported {name} file be as large as {quantity(size, 'B')}?",
+        [
+            (
+                "An exporter that unrolls the loop over layers may write the shared layer once per "
+                f"application. The {quantity(applied.value, '1')} applied parameters in float32 "
+                "take "
+                f"{quantity(size, 'B')} ({size / MIB:.0f} MiB); the {quantity(stored.value, '1')} "
+                "stored "
+                f"ones take {quantity(stored.value * FLOAT32_BYTES, 'B')}. This is arithmetic on "
+                "the "
+                "counted parameters: no export was measured here."
+            )
+        ],
+    )
+
+
+def _loading(view: View, context: Context, model: str) -> Answer | None:
+    row = view.one_ratio("load_time", model, context)
+    if row is None:
+        return None
+    pair = [view.one_value("load_time", m, context) for m in (model, view.reference)]
+    if None in pair:
+        return None
+    own, base = (quantity(p.value, "s") for p in pair if p is not None)
+    name, other = view.names[model], view.names[view.reference]
+    found = relation(row.low, row.high)
+    said = {
+        Relation.LESS: f"Yes: {own} against {base}, {ratio_text(row)} the time.",
+        Relation.MORE: f"No: {own} against {base}, {ratio_text(row)} the time.",
+    }.get(
+        found,
+        f"This run cannot tell: {own} against {base}, a ratio of {row.ratio:.2f}× "
+        f"{bounds(row.low, row.high)}.",
+    )
+    weights = (
+        " Both were built with random weights, without reading a file."
+        if (list(view.weights) == ["random"])
+        else ""
+    )
+    return Answer(f"Does {name} load faster than {other}?", [said + weights])
+
+
+def _random(view: View) -> Answer | None:
+    if "random" not in view.weights:
+        return None
+    return Answer(
+        "Do random weights change these numbers?",
+        [
+            (
+                "Not what is counted: parameters, FLOPs and activations follow from the "
+                "architecture. A "
+                "dense forward does the same arithmetic whatever the values are, so time holds as "
+                "well; "
+                "only the outputs mean nothing."
+            )
+        ],
+    )

@@ -1,0 +1,204 @@
+"""Interleaved rounds: every model in turn, in balanced order, until precise or out of budget.
+
+A round runs a block of forwards of each model. The first forward after another model ran finds the
+caches cold and is marked `switch`. Orders come in balanced sets (AB then BA for two models, a
+rotated square for more), re-drawn for each set, so that drift falls on all models alike.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from bench.clock import NS, Clock
+
+Forward = Callable[[], object]
+
+WARMUP_S = 0.5
+"""Warm up for at least this long, so that frequency, caches and allocator have settled ..."""
+WARMUP_FORWARDS = 2
+"""... and at least this often: the first forward of a process also sets libraries up."""
+LONG_FORWARD_S = 1.0
+"""A forward this long warms up by itself: what it sets up once is a small part of it."""
+BLOCK_S = 0.15
+"""A model's block of forwards lasts about this long: short enough that all see the same load."""
+MAX_BLOCK = 5
+"""More forwards in a block find no faster minimum worth their time."""
+FIRST_LOOK = 8
+"""Rounds before precision is first judged; it is judged again at each doubling."""
+
+
+PATIENCE = 10
+"""How many budgets to wait for a round that nothing disturbed, before giving the workload up."""
+
+
+class Watch(Protocol):
+    """Looks at the machine between rounds."""
+
+    def begin(self) -> None:
+        """A round begins now."""
+
+    def end(self, number: int) -> bool:
+        """A round has ended; whether its samples can be used."""
+
+
+@dataclass(frozen=True)
+class Timed:
+    """One timed forward, in seconds; `at_s` counts from the clock's own zero.
+
+    `phase` is `warmup`, `switch`, `sample`, or `disturbed` in a round that cannot be used.
+    """
+
+    phase: str
+    round: int
+    at_s: float
+    wall_s: float
+    cpu_s: float
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to stop: `budget_s` of sampling for all models together, or the wanted precision.
+
+    `precision` is the half-width of the 95 % interval of the median log-ratio within this process.
+    """
+
+    budget_s: float
+    precision: float
+
+
+@dataclass
+class Sampler:
+    """Samples the forwards of one workload; the clock and the random order are its seams."""
+
+    clock: Clock
+    rng: random.Random
+    limits: Limits
+    watch: Watch | None = None
+    _last: str = field(default="", init=False)
+
+    def warm_up(self, name: str, forward: Forward) -> list[Timed]:
+        """Run one model until it is warm; every forward is kept, marked `warmup`."""
+        timed: list[Timed] = []
+        began = self.clock.wall_ns()
+        while len(timed) < WARMUP_FORWARDS or (self.clock.wall_ns() - began) * NS < WARMUP_S:
+            timed.append(self._time(forward, "warmup", 0))
+            if timed[-1].wall_s > LONG_FORWARD_S:
+                break
+        self._last = name
+        return timed
+
+    def rounds(
+        self,
+        forwards: dict[str, Forward],
+        warm_s: dict[str, float],
+        begin_round: Callable[[int], object] | None = None,
+    ) -> dict[str, list[Timed]]:
+        """Sample all `forwards` in rounds; `warm_s` is a warm duration of each, to size blocks.
+
+        `begin_round` hears each round's number, so that inputs can change from round to round.
+        """
+        samples: dict[str, list[Timed]] = {name: [] for name in forwards}
+        minima: dict[str, list[float]] = {name: [] for name in forwards}
+        # One size for all: a minimum of more forwards is lower, and would favour its model.
+        size = block_size(sum(warm_s.values()) / len(warm_s))
+        began = self.clock.wall_ns()
+        for count, order in enumerate(balanced_orders(list(forwards), self.rng), start=1):
+            if begin_round is not None:
+                begin_round(count)
+            for name, block in self._round(order, forwards, size, count).items():
+                samples[name].extend(block)
+                minima[name].extend(_minimum(block))
+            if count % len(order):  # a set of orders is only balanced when it is whole
+                continue
+            if self._spent(began, kept=bool(minima[order[0]])):
+                break
+            if _is_look(count, len(order)) and self._precise(list(minima.values())):
+                break
+        return samples
+
+    def _round(
+        self, order: list[str], forwards: dict[str, Forward], size: int, count: int
+    ) -> dict[str, list[Timed]]:
+        """A block of each model; all of it marked when the round cannot be used."""
+        if self.watch is not None:
+            self.watch.begin()
+        blocks = {name: self._block(name, forwards[name], size, count) for name in order}
+        if self.watch is None or self.watch.end(count):
+            return blocks
+        return {n: [replace(t, phase="disturbed") for t in block] for n, block in blocks.items()}
+
+    def _spent(self, began: int, *, kept: bool) -> bool:
+        """Whether the budget is; it is stretched while there is no round that can be used."""
+        spent_s = (self.clock.wall_ns() - began) * NS
+        if not kept and spent_s >= PATIENCE * self.limits.budget_s:
+            raise RuntimeError("every round was disturbed: the machine slept, or its clock was set")
+        return kept and spent_s >= self.limits.budget_s
+
+    def _block(self, name: str, forward: Forward, size: int, count: int) -> list[Timed]:
+        block = []
+        if self._last != name:
+            block.append(self._time(forward, "switch", count))
+            self._last = name
+        block.extend(self._time(forward, "sample", count) for _ in range(size))
+        return block
+
+    def _time(self, forward: Forward, phase: str, count: int) -> Timed:
+        clock = self.clock
+        clock.synchronize()
+        cpu, wall = clock.cpu_ns(), clock.wall_ns()
+        forward()
+        clock.synchronize()
+        wall_end, cpu_end = clock.wall_ns(), clock.cpu_ns()
+        return Timed(phase, count, wall * NS, (wall_end - wall) * NS, (cpu_end - cpu) * NS)
+
+    def _precise(self, minima: Sequence[Sequence[float]]) -> bool:
+        if len(minima[0]) < FIRST_LOOK:  # too many rounds were disturbed
+            return False
+        reference = minima[0] if len(minima) > 1 else [1.0] * len(minima[0])
+        others = minima[1:] or minima
+        return all(
+            median_half_width([math.log(a / b) for a, b in zip(other, reference, strict=True)])
+            <= self.limits.precision
+            for other in others
+        )
+
+
+def _minimum(block: Sequence[Timed]) -> list[float]:
+    """The fastest sample of a block; none where the block cannot be used."""
+    walls = [t.wall_s for t in block if t.phase == "sample"]
+    return [min(walls)] if walls else []
+
+
+def balanced_orders(names: list[str], rng: random.Random) -> Iterator[list[str]]:
+    """Endless orders in sets in which each model stands at each place equally often."""
+    while True:
+        base = rng.sample(names, len(names))
+        yield from (base[i:] + base[:i] for i in range(len(base)))
+
+
+def block_size(forward_s: float) -> int:
+    """Forwards in a block where a warm forward takes `forward_s` seconds."""
+    return max(1, min(MAX_BLOCK, round(BLOCK_S / max(forward_s, 1e-9))))
+
+
+def median_half_width(values: Sequence[float]) -> float:
+    """Half the width of the 95 % order-statistic interval of the median (normal approximation)."""
+    ordered, n = sorted(values), len(values)
+    reach = 0.98 * math.sqrt(n)
+    low, high = math.floor((n - 1) / 2 - reach), math.ceil((n - 1) / 2 + reach)
+    return (ordered[min(high, n - 1)] - ordered[max(low, 0)]) / 2
+
+
+def _is_look(count: int, models: int) -> bool:
+    """Whether `count` is a pre-planned look: the first whole set at FIRST_LOOK, 2x, 4x ... rounds.
+
+    Few and fixed, since looking after every round would stop at lucky moments.
+    """
+    look = FIRST_LOOK
+    while look < count - models + 1:
+        look *= 2
+    return count - models < look <= count

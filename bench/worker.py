@@ -1,0 +1,78 @@
+"""The child process: reads one job, measures it, and streams what it finds to its parent.
+
+Started as `python -m bench.worker` by `bench.launch`. One JSON line comes in on stdin; JSON lines
+go out on what was stdout. Whatever libraries print goes to stderr instead.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import threading
+import time
+import warnings
+from typing import Any, TextIO
+
+from bench.clock import NS, device_clock
+from bench.plan import Job
+
+PROBE = "probe"
+"""Sent instead of a job: report the software and devices, nothing else."""
+
+
+def main() -> None:
+    """Do one job and exit; a parent that goes away ends this process too."""
+    began = time.perf_counter_ns()
+    channel = _take_stdout()
+
+    def emit(event: dict[str, Any]) -> None:
+        channel.write(json.dumps(event) + "\n")
+        channel.flush()
+
+    order = sys.stdin.readline()
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    warnings.simplefilter("ignore")
+    if order.strip() == PROBE:
+        from bench.environment import software
+
+        emit({"event": "software", **software()})
+        return
+    _work(Job.from_json(order), emit, began)
+
+
+def _work(job: Job, emit: Any, began: int) -> None:
+    import torch
+    import transformers
+    from transformers import AutoModel  # noqa: F401 - the import is slow: it belongs to the start
+
+    from bench.measure.session import Session
+
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    torch.set_num_threads(job.threads)
+    clock = device_clock(job.cases[0].device)
+    spent = {"start_s": (time.perf_counter_ns() - began) * NS}
+    session = Session(job, emit, clock, spent, began * NS)
+    emit({"event": "ready"})
+    importlib.import_module(f"bench.measure.{job.measure.value}").measure(session)
+    emit({"event": "finished", "spent": session.spent})
+
+
+def _take_stdout() -> TextIO:
+    """Keep the real stdout for events, and send everybody else's prints to stderr."""
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return channel
+
+
+def _die_with_parent() -> None:
+    """Wait for stdin to close, which happens when the parent ends in whatever way."""
+    while os.read(0, 1024):
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

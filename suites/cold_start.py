@@ -1,0 +1,10 @@
+"""How long from nothing to the first output: import, read the weights, first forward."""
+
+from bench.spec import Grid, Measure, Suite
+
+SUITE = Suite(
+    name="cold_start",
+    title="Seconds from process start to first output",
+    measure=Measure.COLD_START,
+    grids={"quick": Grid(batch_sizes=(1,), seq_lens=(128,))},
+)

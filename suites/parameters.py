@@ -1,0 +1,10 @@
+"""How large the models are: parameters, weight bytes, FLOPs and operators, all counted exactly."""
+
+from bench.spec import Grid, Measure, Suite
+
+SUITE = Suite(
+    name="parameters",
+    title="Stored, applied and trainable parameters, FLOPs, operators",
+    measure=Measure.STATIC,
+    grids={"quick": Grid(batch_sizes=(1,), seq_lens=(128, 512))},
+)

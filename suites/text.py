@@ -1,0 +1,10 @@
+"""How fast a text of your own goes through, as each model's tokenizer cuts it (needs --text)."""
+
+from bench.spec import OWN_LENGTHS, Grid, Measure, Suite
+
+SUITE = Suite(
+    name="text",
+    title="Words and tokens per second on a given text",
+    measure=Measure.TEXT,
+    grids={"quick": Grid(batch_sizes=(1, 8), seq_lens=(OWN_LENGTHS,))},
+)

@@ -1,0 +1,96 @@
+"""Fixtures that several test files share: a loopback hub, checkpoints, and `bench` as a process."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from checkpoints import make_full_size, make_tiny
+from fakes import FakeClock, tiny_directory
+from hub import Hub, serving
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)  # a loaded machine is no failure
+settings.load_profile("untimed")
+
+Bench = Callable[..., "subprocess.CompletedProcess[str]"]
+
+INHERITED = ("PATH", "LANG", "SYSTEMROOT", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH")
+"""What a child keeps of the environment: nothing that could name another hub, cache or proxy."""
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    """An empty loopback hub."""
+    with serving() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory) -> dict[str, Path]:
+    """A tiny checkpoint of each architecture, with its tokenizer."""
+    root = tmp_path_factory.mktemp("tiny")
+    return {kind: make_tiny(root / kind, kind) for kind in ("bert", "albert")}
+
+
+@pytest.fixture(scope="session")
+def full_size(tmp_path_factory) -> Iterator[dict[str, Path]]:
+    """A checkpoint of each real model's size and key layout (488 MB together), made once."""
+    root = tmp_path_factory.mktemp("full-size")
+    yield {kind: make_full_size(root / kind, kind) for kind in ("bert", "albert")}
+    shutil.rmtree(root)
+
+
+@pytest.fixture
+def home(tmp_path) -> Iterator[Path]:
+    """A hub cache of the test's own, removed with what was downloaded into it."""
+    yield tmp_path / "hf-home"
+    shutil.rmtree(tmp_path / "hf-home", ignore_errors=True)
+
+
+@pytest.fixture
+def environment(hub, home) -> dict[str, str]:
+    """The environment of a child that knows only the loopback hub and the test's own cache."""
+    kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    root = str(Path(__file__).parent.parent)
+    return {
+        **kept,
+        "PYTHONPATH": os.pathsep.join(p for p in (root, kept.get("PYTHONPATH")) if p),
+        "HOME": str(home.parent),
+        "HF_ENDPOINT": hub.url,
+        "HF_HOME": str(home),
+    }
+
+
+@pytest.fixture
+def bench(environment, tmp_path) -> Bench:
+    """Run `bench` with these arguments (and environment) in a process of its own."""
+
+    def run(*args: str, under: tuple[str, ...] = (), **extra: str):
+        return subprocess.run(
+            [*under, sys.executable, "-m", "bench.cli", *args],
+            env={**environment, **extra},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+    return run
+
+
+@pytest.fixture
+def clock():
+    """A clock that is turned by hand."""
+    return FakeClock()
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory):
+    """Directories of a tiny BERT and a tiny ALBERT, each with config and safetensors."""
+    root = tmp_path_factory.mktemp("models")
+    return {kind: tiny_directory(root, kind, weights=True) for kind in ("bert", "albert")}

@@ -1,0 +1,141 @@
+"""Feed broken files to every reader of results: `python tests/fuzz_csv.py --minutes 10`.
+
+Each round damages the files of a good run in one of many ways and reads it back. A run is read, or
+refused with a one-line UsageError; any other exception is a traceback a user would have seen, and
+any number that is not in the bytes is a wrong one. Ends with 1 when there was either.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import re
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from pathlib import Path
+
+import scripted_run
+
+from bench import records
+from bench.errors import UsageError
+from bench.pytest_json import to_pytest_benchmark
+from bench.stats import ratios, summarise
+from bench.tables import TABLES, decode
+
+NUMBERS = (b"1,234", b"1.5E-3", b"nan", b"inf", b"-1", b"", b"0x10", b"1e999", b"9" * 40, b"1_0")
+WORDS = (
+    b'"',
+    b'""',
+    b"'",
+    b"=1+1",
+    b"\xff",
+    b"\x00",
+    b"\r",
+    b"\n",
+    b",",
+    b";",
+    b"\t",
+    b"\xef\xbb\xbf",
+)
+
+
+def damage(data: bytes, rng: random.Random) -> bytes:
+    """The bytes with one to three things done to them."""
+    for _ in range(rng.randint(1, 3)):
+        at = rng.randrange(len(data) + 1)
+        line_start = data.rfind(b"\n", 0, at) + 1
+        cells = data[line_start:].partition(b"\n")[0].split(b",")
+        match rng.randrange(8):
+            case 0:
+                data = data[:at]
+            case 1:
+                data = data[:at] + bytes([rng.randrange(256)]) + data[at + 1 :]
+            case 2:
+                data = data[:at] + rng.choice(WORDS) + data[at:]
+            case 3:
+                data = data[:at] + data[at + rng.randint(1, 40) :]
+            case 4:
+                data = data.replace(rng.choice(cells) or b"1", rng.choice(NUMBERS), 1)
+            case 5:
+                data = data.replace(
+                    rng.choice([b",", b"\n", b"."]), rng.choice([b";", b"\r\n", b","])
+                )
+            case 6:
+                data += data[line_start : line_start + rng.randint(1, 400)]
+            case 7:
+                lines = data.splitlines(keepends=True)
+                rng.shuffle(lines)
+                data = b"".join(lines)
+    return data
+
+
+def invented(data: bytes, table: str) -> list[str]:
+    """Numbers of the table that do not stand in its bytes as such."""
+    try:
+        frame = decode(data, TABLES[table])
+    except ValueError:
+        return []
+    cells = set(data.decode("utf-8-sig", "replace").replace('"', "").replace("\n", ",").split(","))
+    known = {float(c) for c in (cell.strip("\r") for cell in cells) if _is_number(c)}
+    found = []
+    for name, kind in TABLES[table].items():
+        if kind != "str":
+            values = frame[name].dropna().unique()
+            found += [f"{table}.{name} = {v}" for v in values if float(v) not in known]
+    return found
+
+
+def _is_number(cell: str) -> bool:
+    return re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", cell) is not None
+
+
+def read_all(directory: Path) -> None:
+    """Everything that a reader of a run does with it."""
+    run = records.read_run(directory)
+    summarise(run)
+    ratios(run)
+    to_pytest_benchmark(run)
+    for table in TABLES:
+        records._read(directory, table, [])
+
+
+def main() -> int:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    end, rng = time.monotonic() + 60 * given.minutes, random.Random(given.seed)
+    seen: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as root:
+        directory = Path(root) / "run"
+        scripted_run.go(directory)
+        good = {path: path.read_bytes() for path in directory.iterdir() if path.suffix == ".csv"}
+        while time.monotonic() < end:
+            path = rng.choice(sorted(good))
+            bad = damage(good[path], rng)
+            path.write_bytes(bad)
+            try:
+                read_all(directory)
+                seen["read"] += 1
+            except UsageError as refused:
+                seen["refused" if "\n" not in str(refused) else "refused in several lines"] += 1
+            except Exception:  # noqa: BLE001 - this is what is looked for
+                seen["tracebacks"] += 1
+                sys.stdout.write(f"{path.name}: {bad[:300]!r}\n{traceback.format_exc()}\n")
+            wrong = invented(bad, path.stem)
+            if wrong:
+                seen["wrong numbers"] += 1
+                sys.stdout.write(f"{wrong[:3]} of {bad[:300]!r}\n")
+            path.write_bytes(good[path])
+    failed = sum(seen[name] for name in ("tracebacks", "wrong numbers", "refused in several lines"))
+    counts = ", ".join(f"{n} {name}" for name, n in sorted(seen.items()))
+    sys.stdout.write(f"{sum(seen.values())} files: {counts}; {failed} failures\n")
+    return int(bool(failed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+"""`bench run`'s own way from plan to exit code, with scripted workers that take their time.
+
+`python slow_run.py DIRECTORY [HANG]`: a worker begins its HANG-th measurement and says no more.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import fakes
+import scripted_run
+
+from bench import cli, command, records
+from bench.plan import Options
+from bench.prepare import Prepared, take_up, whole_repeats
+from bench.spec import Sampling
+
+DIRECTORY = Path(sys.argv[1])
+HANG = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+PAUSE_S = 0.05
+begun = [0]
+
+
+def script(job):
+    """A healthy worker's events, a pause before each; or silence at the wanted place."""
+    for event in scripted_run.events(job, PAUSE_S):
+        begun[0] += event["event"] == "begin"
+        if HANG and begun[0] >= HANG:
+            sys.stdout.write("hangs\n")
+            sys.stdout.flush()
+            time.sleep(600)
+        yield event
+
+
+def main(*_, **__):
+    """Measure, or finish what is there."""
+    sampling = Sampling(repeats=4, min_repeats=2, precision=1e-6, memory_repeats=2)
+    prepared = Prepared(
+        options=Options(sampling=sampling, timeout_s=60.0),
+        models=(fakes.BERT, fakes.ALBERT),
+        checkpoints={"bert": None, "albert": None},
+        sources={"bert": fakes.RANDOM, "albert": fakes.RANDOM},
+        cases=tuple(scripted_run.CASES),
+        notes=(),
+        machine=fakes.MACHINE,
+        software=fakes.SOFTWARE,
+    )
+    resume = (DIRECTORY / records.ENVIRONMENT).exists()
+    writer = records.open_run(DIRECTORY, resume=resume)
+    done, repeats = {}, {}
+    environment = prepared.describe(DIRECTORY.name, "2026-01-01T00:00:00Z")
+    if resume:
+        run = whole_repeats(records.read_run(DIRECTORY))
+        done, repeats = take_up(run, writer)
+        environment = run.environment
+    return command._measure(prepared, writer, environment, done, repeats)
+
+
+os.chdir(DIRECTORY.parent)
+command.ProcessLauncher = lambda: fakes.ScriptedLauncher(script)  # the seam for processes
+cli.app = main
+cli.main()

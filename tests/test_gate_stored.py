@@ -1,0 +1,219 @@
+"""Comparison of stored runs: exact figures, seconds, ratios, and what is there at all."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from fakes import case, pair, write_run
+
+from bench import records
+from bench.errors import UsageError
+from bench.gate import baseline, stored
+from bench.gate.stored import Value, ratio_interval
+from bench.gate.thresholds import Thresholds
+from bench.gate.verdict import Comparison, Verdict
+from bench.spec import Measure
+
+STEADY = [[0.100] * 4, [0.101] * 4, [0.099] * 4]
+
+
+def counts(value, **more):
+    """Exact figures of one repeat."""
+    return {"stored_parameters": [value], **{k: [v] for k, v in more.items()}}
+
+
+def finished_run(directory, cases, walls=None, **facts):
+    """A run whose cases say how many repeats gave data."""
+    run = write_run(directory, cases, walls, **facts)
+    writer = records.open_run(directory, resume=True)
+    repeats = run.cases["case"].map({name: len(r) for name, r in (walls or {}).items()})
+    writer.write_table("cases", run.cases.assign(repeats=repeats.fillna(1).astype(int)))
+    writer.close()
+
+
+def compared(tmp_path, old, new, threshold=0.05):
+    """Findings of two runs, given as arguments of `write_run`, by case and metric."""
+    for name, (cases, facts) in {"old": old, "new": new}.items():
+        finished_run(tmp_path / name, cases, **facts)
+    sides = [stored.read(tmp_path / name) for name in ("old", "new")]
+    comparison = stored.compare(*sides, Thresholds(threshold))
+    return {(f.case, f.metric): f for f in comparison.findings}, comparison
+
+
+def static(model="bert", **facts):
+    """A counted case."""
+    return case(model, suite="parameters", measure=Measure.STATIC, **facts)
+
+
+def test_one_parameter_more_is_a_change(tmp_path):
+    """An exact figure has no tolerance for counts, and the finding names old and new value."""
+    one = static()
+    old = ([one], {"measured": {one.id: counts(1000)}})
+    new = ([one], {"measured": {one.id: counts(1001)}})
+    found, comparison = compared(tmp_path, old, new)
+    finding = found[one.id, "stored_parameters"]
+    assert finding.verdict is Verdict.CHANGED
+    assert (finding.baseline, finding.candidate) == (1000, 1001)
+    assert comparison.exit_code() == 1
+
+
+def test_the_allocators_rounding_is_tolerated(tmp_path):
+    """A metric's stated tolerance is respected, and no more than that."""
+    one = static()
+    name = "cuda_peak_allocated_bytes"
+    old = ([one], {"measured": {one.id: counts(1, **{name: 1000.0})}})
+    new = ([one], {"measured": {one.id: counts(1, **{name: 1009.0})}})
+    found, _ = compared(tmp_path, old, new)
+    assert found[one.id, name].verdict is Verdict.EQUAL
+
+
+def test_a_vanished_case_and_a_vanished_metric_fail(tmp_path):
+    """What the baseline has and the candidate has not is missing, and missing fails."""
+    one, two = static(), static(seq_len=32)
+    old = ([one, two], {"measured": {one.id: counts(1, operators=5), two.id: counts(1)}})
+    new = ([one], {"measured": {one.id: counts(1)}})
+    found, comparison = compared(tmp_path, old, new)
+    assert found[two.id, ""].verdict is Verdict.MISSING
+    assert found[one.id, "operators"].verdict is Verdict.MISSING
+    assert comparison.exit_code() == 1
+
+
+def test_a_new_case_is_told_and_passes(tmp_path):
+    """A case that only the candidate has is new."""
+    one, two = static(), static(seq_len=32)
+    old = ([one], {"measured": {one.id: counts(1)}})
+    new = ([one, two], {"measured": {one.id: counts(1), two.id: counts(1)}})
+    found, comparison = compared(tmp_path, old, new)
+    assert found[two.id, ""].verdict is Verdict.NEW
+    assert comparison.exit_code() == 0
+
+
+def test_a_failed_case_is_a_failure_to_measure(tmp_path):
+    """A case that failed in the candidate gives exit code 3."""
+    one, two = static(), static(seq_len=32)
+    measured = {one.id: counts(1), two.id: counts(1)}
+    old = ([one, two], {"measured": measured})
+    new = ([one, two], {"measured": {one.id: counts(1)}, "failed": [two.id]})
+    found, comparison = compared(tmp_path, old, new)
+    assert found[two.id, ""].verdict is Verdict.FAILED
+    assert comparison.exit_code() == 3
+
+
+def test_nothing_compared_is_no_pass(tmp_path):
+    """Vanished cases fail, and a comparison of new cases alone gives exit code 3."""
+    one, two = case(), case(seq_len=32)
+    old, new = ([two], {"walls": {two.id: STEADY}}), ([one], {"walls": {one.id: STEADY}})
+    found, comparison = compared(tmp_path, old, new)
+    assert {f.verdict for f in found.values()} == {Verdict.NEW, Verdict.MISSING}
+    only_new = Comparison("old", "new", [found[one.id, ""]], gate=False)
+    assert (comparison.exit_code(), only_new.exit_code()) == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("factor", "verdict"),
+    [(1.0, Verdict.WITHIN_NOISE), (1.2, Verdict.SLOWER), (0.8, Verdict.FASTER)],
+)
+def test_seconds_are_judged_by_their_whole_interval(tmp_path, factor, verdict):
+    """A case is slower when even the lower bound lies beyond the threshold."""
+    one = case()
+    moved = [[s * factor for s in repeat] for repeat in STEADY]
+    old, new = ([one], {"walls": {one.id: STEADY}}), ([one], {"walls": {one.id: moved}})
+    found, _ = compared(tmp_path, old, new, threshold=0.10)
+    finding = found[one.id, "latency"]
+    assert finding.verdict is verdict
+    assert finding.low < finding.ratio < finding.high
+    assert finding.ratio == pytest.approx(factor)
+
+
+def test_a_wide_interval_is_unknown(tmp_path):
+    """Processes that disagree do not allow a verdict; between stored runs that does not fail."""
+    one = case()
+    wild = [[0.1] * 4, [0.2] * 4, [0.15] * 4]
+    old, new = ([one], {"walls": {one.id: STEADY}}), ([one], {"walls": {one.id: wild}})
+    found, comparison = compared(tmp_path, old, new)
+    assert found[one.id, "latency"].verdict is Verdict.UNKNOWN
+    assert comparison.exit_code() == 0
+
+
+def test_other_machines_seconds_are_incomparable_and_ratios_are_not(tmp_path):
+    """With different fingerprints only exact figures and ratios between models are judged."""
+    cases = pair()
+    bert, albert = (c.id for c in cases)
+    slow = [[s * 3 for s in repeat] for repeat in STEADY]
+    slower = [[s * 1.3 for s in repeat] for repeat in slow]
+    finished_run(tmp_path / "old", cases, {bert: STEADY, albert: STEADY})
+    finished_run(tmp_path / "new", cases, {bert: slow, albert: slower})
+    environment = records.read_environment(tmp_path / "new")
+    environment["fingerprint"] = {"id": "1", "cpu": "another"}
+    records.write_json(tmp_path / "new" / records.ENVIRONMENT, environment)
+    sides = [stored.read(tmp_path / name) for name in ("old", "new")]
+    comparison = stored.compare(*sides, Thresholds(0.05))
+    verdicts = {(f.case, f.metric): f.verdict for f in comparison.findings}
+    assert verdicts[bert, "latency"] is Verdict.INCOMPARABLE
+    assert verdicts[albert, "latency / bert"] is Verdict.SLOWER
+    assert "different cpu" in comparison.notes[0]
+
+
+def test_threads_do_not_part_a_case_from_itself(tmp_path):
+    """A machine with more cores measures the same cases."""
+    one, more = static(threads=1), static(threads=8)
+    old = ([one], {"measured": {one.id: counts(1)}})
+    new = ([more], {"measured": {more.id: counts(1)}})
+    found, comparison = compared(tmp_path, old, new)
+    assert found[more.id, "stored_parameters"].verdict is Verdict.EQUAL
+    assert comparison.exit_code() == 0
+
+
+def test_ratio_interval_is_welchs():
+    """With equal spreads and sizes the bounds are those of the two-sample t interval."""
+    from scipy.stats import t
+
+    half = 0.02 * t.ppf(0.975, 4)
+    side = Value("c", "s", 1.0, math.exp(-half), math.exp(half), 5)
+    ratio, low, high = ratio_interval(side, side)
+    assert ratio == 1
+    assert math.log(high) == pytest.approx(t.ppf(0.975, 8) * math.hypot(0.02, 0.02))
+    assert low * high == pytest.approx(1)
+
+
+def test_one_process_has_no_bounds():
+    """A single process says nothing about how processes differ."""
+    lone = Value("c", "s", 1.0, 0.9, 1.1, 1)
+    assert math.isnan(ratio_interval(lone, lone)[1])
+
+
+def test_a_baseline_keeps_the_small_files(tmp_path, monkeypatch):
+    """Samples too large to commit stay behind; the comparison lives on what was kept."""
+    one = case()
+    run = write_run(tmp_path / "run", [one], {one.id: STEADY})
+    from bench.conclude import conclude
+
+    writer = records.open_run(tmp_path / "run", resume=True)
+    environment = {**run.environment, "run": {**run.environment["run"], "profile": "quick"}}
+    conclude(writer, environment, "complete")
+    writer.close()
+    monkeypatch.setattr(baseline, "SAMPLES_LIMIT", 10)
+    directory, left_out = baseline.keep(tmp_path / "run", "main", tmp_path / "baselines")
+    assert left_out[0].startswith("samples.csv")
+    assert not (directory / "samples.csv").exists()
+    again = stored.read(baseline.find("main", tmp_path / "baselines"))
+    assert repr(again) == repr(stored.read(tmp_path / "run"))
+
+
+def test_an_unfinished_run_is_no_baseline(tmp_path):
+    """Half a run would hide what it did not measure."""
+    run = write_run(tmp_path / "run", [case()])
+    run.environment["run"]["state"] = "interrupted"
+    path = run.directory / records.ENVIRONMENT
+    path.write_text(json.dumps(run.environment), encoding="utf-8")
+    with pytest.raises(UsageError, match="interrupted"):
+        baseline.keep(run.directory, "main", tmp_path)
+
+
+def test_an_unknown_baseline_names_those_there_are(tmp_path):
+    """The error lists what could have been meant."""
+    (tmp_path / "release").mkdir()
+    with pytest.raises(UsageError, match="release"):
+        baseline.find("relaese", tmp_path)

@@ -1,0 +1,369 @@
+"""The page: answer first, honest about what is missing, and nothing from a CSV is markup."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import html
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from synthetic import ALBERT, BERT, SUITES, Plan, write_run
+
+from bench.errors import UsageError
+from bench.report import FIGURES, plot, write_report
+from bench.spec import Measure, Model, Variant
+from suites.models import ALBERT_BASE, BERT_BASE
+
+SMALL = Plan(
+    suites={
+        "parameters": (Measure.STATIC, ((1, 128),)),
+        "memory": (Measure.MEMORY, ((1, 128), (8, 128))),
+        "latency": (Measure.FORWARD, ((1, 32), (1, 128))),
+        "throughput": (Measure.FORWARD, ((4, 128),)),
+    },
+    repeats=3,
+    rounds=6,
+)
+LATENCY = {"latency": SMALL.suites["latency"]}
+ALBERT_CASE = "latency/albert-base-v2/cpu/float32/sdpa/t2/b1/s32"
+
+
+class Page(HTMLParser):
+    """What a page says, apart from how: text, links, ids, headings."""
+
+    def __init__(self, source):
+        super().__init__()
+        self.text, self.tags, self.ids, self.hrefs, self.headings = "", [], [], [], []
+        self._inside = None
+        self.feed(source)
+        self.text = re.sub(r"\s+", " ", self.text.replace("\u00a0", " "))
+
+    def handle_starttag(self, tag, attrs):
+        """Note ids, links and headings."""
+        found = dict(attrs)
+        self.tags.append((tag, found))
+        self._inside = tag
+        self.ids += [found["id"]] if "id" in found else []
+        self.hrefs += [found["href"]] if "href" in found else []
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+
+    def handle_data(self, data):
+        """Keep what a reader sees."""
+        if self._inside not in ("style", "script"):
+            self.text += data
+
+    def handle_endtag(self, _tag):
+        """What follows is outside."""
+        self._inside = None
+
+
+def page(tmp_path, *plans):
+    """The page of runs made to these plans: its source and what it says."""
+    runs = [write_run(tmp_path / f"run{i}", plan) for i, plan in enumerate(plans)]
+    source = write_report(runs, tmp_path / "report").read_text(encoding="utf-8")
+    return source, Page(source)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """The page of a small clean run, for tests that only read it: source, content, folder."""
+    folder = tmp_path_factory.mktemp("small")
+    return (*page(folder, SMALL), folder)
+
+
+def test_the_answer_comes_first_and_sections_follow_in_order(small):
+    """Verdict, cards, figures, why, method, environment, cases, downloads."""
+    source, found, _ = small
+    assert "ALBERT is the smaller model, not the faster one" in found.text
+    assert "stores 9.4× fewer parameters than BERT (11.7 M against 109 M)" in found.text
+    wanted = ["verdict", "latency", "throughput", "memory", "parameters", "distribution"]
+    wanted += ["accuracy", "why", "method", "environment", "cases", "downloads"]
+    assert re.findall(r'<section id="([^"]+)"', source) == wanted
+    cards = re.findall(r'<li class="card">\s*<h2>([^<]+)', source)
+    assert cards == [
+        "Stored parameters",
+        "Weights on disk",
+        "Peak memory",
+        "Latency",
+        "Throughput",
+    ]
+
+
+def test_the_verdict_claims_no_more_than_its_intervals(tmp_path):
+    """Where every interval holds 1, the page says that no difference was found."""
+    _, found = page(tmp_path, replace(SMALL, slowdown=0.0, noise=0.05))
+    assert "no difference in speed was found" in found.text
+    assert "slower than" not in found.text
+
+
+def test_the_page_is_whole_and_its_policy_allows_nothing_else(small):
+    """Hashes fit the inline style and script; no style attribute, handler or outside address."""
+    source, found, _ = small
+    policy = html.unescape(re.search(r'Policy" content="([^"]+)"', source)[1])
+    assert policy.startswith("default-src 'none'")
+    for tag in ("style", "script"):
+        text = re.search(rf"<{tag}>(.*?)</{tag}>", source, re.DOTALL)[1]
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+    for tag, attributes in found.tags:
+        assert "style" not in attributes, tag
+        assert not [a for a in attributes if a.startswith("on")], tag
+        assert tag not in ("iframe", "object", "embed", "base")
+    local = re.compile(r"#|data:|figures/[\w-]+\.(svg|png)$")
+    assert all(local.match(href) for href in found.hrefs)
+    assert not re.search(r"(src|url\()=?[\"']?(https?:)?//", source)
+
+
+def test_ids_are_unique_links_lead_somewhere_and_headings_are_in_order(tmp_path):
+    """What keyboards and screen readers stand on."""
+    _, found = page(tmp_path, SMALL, replace(SMALL, started="2026-11-25T03:33:56Z"))
+    assert len(found.ids) == len(set(found.ids))
+    assert {h[1:] for h in found.hrefs if h.startswith("#")} <= set(found.ids)
+    assert found.headings[0] == 1
+    assert found.headings.count(1) == 1
+    steps = zip(found.headings, found.headings[1:], strict=False)
+    assert all(after - before <= 1 for before, after in steps)
+
+
+def test_text_from_a_csv_is_never_markup(tmp_path):
+    """Markup, quotes, formulas, newlines and other scripts in names and reasons stay text."""
+    evil = Model("<script>alert(1)</script>", "x/<b>", BERT_BASE)
+    odd = Model("$\\frac$ \"'&amp; 模型 " + "long" * 60, "x/y", ALBERT_BASE)
+    case = f"latency/{evil.name.replace('/', '--')}/cpu/float32/sdpa/t2/b1/s32"
+    reason = "</td><img src=x onerror=alert(1)> & {{ 7*7 }}"
+    plan = replace(SMALL, models=(evil, odd), failed={case: ("failed", reason)})
+    source, found = page(tmp_path, plan)
+    assert evil.name in found.text
+    assert reason in found.text
+    assert [tag for tag, _ in found.tags].count("script") == 1
+    assert "img" not in [tag for tag, _ in found.tags]
+    assert "{{ 7*7 }}" in found.text
+    for figure in (tmp_path / "report" / "figures").glob("*.svg"):
+        assert "<script" not in figure.read_text(encoding="utf-8")
+    assert "alert(1)</script>" not in source
+
+
+def test_random_and_mixed_weights_are_said_at_the_top(small, tmp_path):
+    """Before any number, the reader learns which models had random weights."""
+    found = small[1]
+    assert found.text.index("Random weights.") < found.text.index("Stored parameters")
+    mixed = replace(SMALL, weights={BERT.name: "pretrained"})
+    _, found = page(tmp_path, mixed)
+    assert "Mixed weights. ALBERT ran with random weights" in found.text
+    assert "BERT had pretrained weights." in found.text
+    both = dict.fromkeys((BERT.name, ALBERT.name), "pretrained")
+    _, found = page(tmp_path / "c", replace(SMALL, weights=both))
+    assert "Random weights." not in found.text
+
+
+def test_failed_and_unfinished_cases_are_named_with_their_reason(tmp_path):
+    """What is missing stands at the top and in the table, never as an absence."""
+    missing = "throughput/bert-base-uncased/cpu/float32/sdpa/t2/b4/s128"
+    plan = replace(
+        SMALL,
+        failed={ALBERT_CASE: ("timed-out", "no sign of life for 600 s")},
+        unfinished=(missing,),
+        state="interrupted",
+    )
+    source, found = page(tmp_path, plan)
+    assert f"1 case failed. {ALBERT_CASE} (timed-out: no sign of life for 600 s)" in found.text
+    assert f"1 planned case not finished. {missing}" in found.text
+    assert "bench run --resume" in found.text
+    assert "<td>timed-out</td>" in source
+    assert "<td>not finished</td>" in source
+
+
+def test_a_percentile_without_enough_samples_is_not_shown(small):
+    """36 samples allow p90 (29) and neither p95 (59) nor p99 (299)."""
+    heads = re.findall(r"<th[^>]*>([^<]+)</th>", small[0])
+    assert "p90, ms" in heads
+    assert "p95, ms" not in heads
+    assert "p99, ms" not in heads
+
+
+def test_a_lint_that_fires_is_shown(tmp_path):
+    """A doubt about our own numbers stands at the top, with its case."""
+    run = write_run(tmp_path / "run", SMALL)
+    path = run / "measurements.csv"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("flops_counted,1,22348431360", "flops_counted,1,22348431359"))
+    shown = Page(write_report([run], tmp_path / "report").read_text(encoding="utf-8")).text
+    assert "These numbers cannot all be right." in shown
+    assert "22348431359 FLOPs were counted where the formula gives 22348431360" in shown
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        pytest.param(replace(SMALL, models=(BERT,)), id="one model"),
+        pytest.param(
+            replace(SMALL, models=(BERT, ALBERT, Model("third", "x/3", BERT_BASE))), id="three"
+        ),
+        pytest.param(
+            replace(SMALL, models=tuple(Model(f"m{i}", "x", BERT_BASE) for i in range(9))),
+            id="nine models",
+        ),
+        pytest.param(replace(SMALL, suites=LATENCY), id="latency alone"),
+        pytest.param(
+            replace(SMALL, suites={"parameters": SUITES["parameters"]}), id="parameters alone"
+        ),
+        pytest.param(replace(SMALL, suites={"memory": SUITES["memory"]}), id="memory alone"),
+        pytest.param(replace(SMALL, repeats=1, rounds=1, block=1), id="one sample"),
+        pytest.param(
+            replace(
+                SMALL,
+                devices=("cpu", "cuda"),
+                variants=(Variant(), Variant(dtype="bfloat16"), Variant(attention="eager")),
+            ),
+            id="six contexts",
+        ),
+        pytest.param(
+            replace(SMALL, failed={c.id: ("failed", "no") for c in SMALL.cases()}), id="all failed"
+        ),
+        pytest.param(
+            replace(SMALL, unfinished=tuple(c.id for c in SMALL.cases())), id="nothing finished"
+        ),
+        pytest.param(
+            replace(
+                SMALL,
+                failed={c.id: ("killed", "signal 9") for c in SMALL.cases() if BERT.name in c.id},
+            ),
+            id="no reference",
+        ),
+    ],
+)
+def test_every_shape_of_run_gives_a_page(tmp_path, plan):
+    """Few or many models, suites missing, many contexts, nothing measured: a page all the same."""
+    source, found = page(tmp_path, plan)
+    assert found.headings.count(1) == 1
+    assert "nan" not in re.sub(r"<style>.*?</style>", "", source, flags=re.DOTALL).lower().split()
+    assert source.count('<table id="cases-') >= 1
+
+
+def test_a_missing_suite_is_named_with_the_command_for_it(tmp_path):
+    """Where a section has no data it says which command measures it."""
+    _, found = page(tmp_path, replace(SMALL, suites=LATENCY))
+    assert "No memory was measured in this run: bench run memory." in found.text
+    assert "not measured: bench run parameters" in found.text
+
+
+def test_weights_at_work_noise_and_discarded_rounds_are_shown(tmp_path):
+    """What the run verified and what it said of its own noise reach the reader."""
+    run = write_run(tmp_path / "run", replace(SMALL, suites=LATENCY))
+    path = run / "environment.json"
+    environment = json.loads(path.read_text(encoding="utf-8"))
+    guess = {"text": "Paris is [MASK].", "predictions": [{"token": "<i>big</i>", "score": 0.5}]}
+    environment["sanity"] = {BERT.name: [guess]}
+    environment["warnings"] = ["noisy: two of two cases", "discarded: one round", "busy machine"]
+    path.write_text(json.dumps(environment), encoding="utf-8")
+    shown = Page(write_report([run], tmp_path / "report").read_text(encoding="utf-8")).text
+    assert "<i>big</i> (0.50)" in shown
+    assert "Noisy. two of two cases." in shown
+    assert "Discarded. one round." in shown
+    assert shown.index("busy machine") > shown.index("Environment, and what disturbed")
+
+
+def test_downloads_hold_the_run_s_files(tmp_path):
+    """Each link gives back the file, compressed where that was said."""
+    run = write_run(tmp_path / "run", replace(SMALL, repeats=5, rounds=60))
+    source = write_report([run], tmp_path / "report").read_text(encoding="utf-8")
+    links = re.findall(r'<a href="data:([\w/]+);base64,([^"]+)" download="([^"]+)"', source)
+    found = {name: (kind, base64.b64decode(html.unescape(data))) for kind, data, name in links}
+    assert found["run-cases.csv"] == ("text/csv", (run / "cases.csv").read_bytes())
+    kind, data = found["run-samples.csv.gz"]
+    assert kind == "application/gzip"
+    assert gzip.decompress(data) == (run / "samples.csv").read_bytes()
+    assert {"run-ratios.csv", "run-environment.json"} <= set(found)
+    assert {"run-summary.csv", "run-summary.csv.gz"} & set(found)
+
+
+def test_runs_of_one_fingerprint_are_a_course_and_others_stand_side_by_side(tmp_path):
+    """Seconds of runs that cannot be compared are never put in one course."""
+    later = replace(SMALL, started="2026-11-25T03:33:56Z", seed=1)
+    source, found = page(tmp_path, SMALL, later)
+    assert "The runs over time" in found.text
+    assert "have the same fingerprint" in found.text
+    rows = re.findall(r'<th scope="row">(run\d)</th>', source)
+    assert rows == ["run0", "run1"]
+    _, found = page(tmp_path / "b", SMALL, replace(later, cpu="Another CPU"))
+    assert "The runs side by side" in found.text
+    assert "The fingerprints differ (cpu)" in found.text
+    assert "is no regression" in found.text
+    assert '<th scope="col" data-filter="Run">Run</th>' in source
+
+
+def test_the_same_input_gives_the_same_page(small, tmp_path):
+    """No random id, no date: pages can be compared."""
+    again = write_report([small[2] / "run0"], tmp_path)
+    assert again.read_text(encoding="utf-8") == small[0]
+
+
+def test_reporting_and_plotting_refuse_what_is_not_a_run(tmp_path):
+    """A wrong directory, no directory and an unknown figure are one clear line each."""
+    with pytest.raises(UsageError, match="no run at"):
+        write_report([tmp_path / "none"], tmp_path / "report")
+    with pytest.raises(UsageError, match="no run to report on"):
+        write_report([], tmp_path / "report")
+    run = write_run(tmp_path / "run", replace(SMALL, suites=LATENCY))
+    with pytest.raises(UsageError, match="no figure 'x': choose from latency"):
+        plot(run, "x", tmp_path)
+    with pytest.raises(UsageError, match="has nothing to draw 'memory' from"):
+        plot(run, "memory", tmp_path)
+
+
+def test_plot_writes_one_figure_as_svg_and_png(tmp_path):
+    """The files stand alone: a title, text that is text, white paper, no style attribute."""
+    run = write_run(tmp_path / "run", SMALL)
+    vector, bitmap = plot(run, "latency", tmp_path / "out")
+    assert bitmap.read_bytes().startswith(b"\x89PNG")
+    text = vector.read_text(encoding="utf-8")
+    assert ">Sequence length, tokens</text>" in text
+    assert "slower at" in text
+    assert "style=" not in text
+
+
+def test_every_figure_is_written_with_the_page(small):
+    """`figures/` holds an SVG and a PNG of each figure of a complete run."""
+    names = {p.name for p in (small[2] / "report" / "figures").iterdir()}
+    assert names == {f"{n}.{kind}" for n in FIGURES for kind in ("svg", "png")}
+
+
+def test_names_of_figures_cost_no_drawing_library():
+    """`bench --help` can list figures without matplotlib, and a report never imports torch."""
+    code = "import sys, bench.report; print({'matplotlib', 'torch'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_a_report_is_made_without_torch(tmp_path):
+    """Reading, computing and drawing need no torch."""
+    run = write_run(tmp_path / "run", replace(SMALL, suites=LATENCY))
+    code = (
+        "import sys; from pathlib import Path; from bench.report import write_report;"
+        f"write_report([Path({str(run)!r})], Path({str(tmp_path / 'out')!r}));"
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_pretrained_weights_are_shown_at_work(tmp_path):
+    """Words that each model fills in stand on the page as text, with their probabilities."""
+    folder = write_run(tmp_path / "run", SMALL)
+    path = folder / "environment.json"
+    environment = json.loads(path.read_text(encoding="utf-8"))
+    predictions = [{"token": " <b>paris", "score": 0.84}, {"token": "lyon", "score": 0.02}]
+    environment["sanity"] = {BERT.name: [{"text": "It is [MASK].", "predictions": predictions}]}
+    path.write_text(json.dumps(environment), encoding="utf-8")
+    found = Page(write_report([folder], tmp_path / "report").read_text(encoding="utf-8"))
+    assert "Real weights at work" in found.text
+    assert "It is [MASK]." in found.text
+    assert "<b>paris (84%), lyon (2%)" in found.text

@@ -1,0 +1,185 @@
+"""Nothing of a model's or a run's directory is executed, and no name leaves its directory."""
+
+import json
+import sys
+
+import pytest
+from fakes import bench, pair, run_environment, tiny_directory, write_run
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from bench import cli, records, registry
+from bench.contract import file_name, is_file_name
+from bench.errors import UsageError
+from bench.launch import ProcessLauncher
+from bench.plan import Job, Source
+from bench.spec import Grid, Measure, Model, Suite
+
+TRAP = "import pathlib\npathlib.Path({!r}).touch()\n"
+
+
+def set_traps(directory, sprung):
+    """Files that would be run by whoever imports or unpickles from this directory."""
+    for name in ("torch", "json", "transformers", "bench", "suites", "sitecustomize", "conftest"):
+        (directory / f"{name}.py").write_text(TRAP.format(str(sprung)))
+    (directory / "modeling_trap.py").write_text(TRAP.format(str(sprung)))
+    (directory / "pytorch_model.bin").write_bytes(f"cos\nsystem\n(S'touch {sprung}'\ntR.".encode())
+    path = directory / "config.json"
+    config = json.loads(path.read_text()) if path.exists() else {}
+    config["auto_map"] = {"AutoModel": "modeling_trap.Trap", "AutoConfig": "modeling_trap.Trap"}
+    path.write_text(json.dumps(config))
+
+
+def test_nothing_in_a_model_directory_is_executed(tmp_path, monkeypatch):
+    """A worker that builds a model from a directory, started in it, imports nothing of it."""
+    sprung = tmp_path / "sprung"
+    directory = tiny_directory(tmp_path, "bert")
+    set_traps(directory, sprung)
+    monkeypatch.chdir(directory)
+    (one, _) = pair(measure=Measure.STATIC)
+    model = Model("bert", str(directory), registry.read_architecture(directory))
+    job = Job(
+        measure=Measure.STATIC,
+        repeat=1,
+        cases=(one,),
+        models=(model,),
+        sources={"bert": Source(str(directory), "random")},
+        threads=1,
+        seed=0,
+        budget_s=0.05,
+        precision=0.5,
+    )
+    events = list(ProcessLauncher().run(job, 240.0))
+    assert events[-1]["status"] == "ok"
+    assert [e["case"] for e in events if e["event"] == "measurements"] == [one.id]
+    assert not sprung.exists()
+
+
+def test_nothing_in_a_run_directory_is_executed(tmp_path):
+    """A page is made of a run that holds Python files; none of them is imported."""
+    sprung = tmp_path / "sprung"
+    cases = pair()
+    write_run(tmp_path / "run", cases, {c.id: [[0.1, 0.2]] * 2 for c in cases})
+    set_traps(tmp_path / "run", sprung)
+    bench("report", tmp_path / "run", cwd=tmp_path)
+    assert not sprung.exists()
+
+
+@given(st.text())
+@example("..")
+@example(".")
+@example("")
+@example("../../x")
+@example("C:\\x")
+@example("a/b")
+@example("\x00")
+def test_a_run_id_never_leaves_its_directory(tmp_path_factory, name):
+    """Whatever a directory is called, what is made of its name is one plain file name."""
+    made = file_name(name)
+    assert is_file_name(made)
+    assert file_name(made) == made
+    root = tmp_path_factory.getbasetemp()
+    assert (root / made).resolve().parent == root.resolve()
+
+
+@pytest.mark.parametrize("name", ["..", "../x", "/etc", "a\\b", "x\n", "", 7, None])
+def test_a_run_that_claims_another_place_is_refused(tmp_path, name):
+    """An id in environment.json that would lead a reader elsewhere is not followed."""
+    writer = records.open_run(tmp_path / "run")
+    writer.write_environment(run_environment(pair(), name))
+    writer.close()
+    with pytest.raises(UsageError, match="cannot name a directory"):
+        records.read_run(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "..", "a/../../b", "/etc/passwd", "a//b", "-x"]
+)
+def test_a_model_id_is_no_path_out(name):
+    """What is neither registered nor a directory nor an id of the hub is refused."""
+    with pytest.raises(UsageError, match="no model"):
+        registry.pick_models([name])
+
+
+@given(
+    name=st.text(),
+    sizes=st.lists(st.integers() | st.text() | st.none() | st.floats(), max_size=4).map(tuple),
+)
+def test_a_suite_is_sound_or_refused_in_one_line(name, sizes):
+    """Whatever a user writes into a suite's file, it makes usable case ids or a clear line."""
+    try:
+        suite = Suite(name, "title", Measure.FORWARD, {"quick": Grid(sizes, sizes)})
+    except UsageError as refused:
+        assert "\n" not in str(refused)  # noqa: PT017 - sound ones raise nothing
+        return
+    assert "/" not in suite.name
+    assert all(w.batch_size >= 1 and w.seq_len >= 0 for w in suite.grid("other").workloads())
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("SUITE = {", "SyntaxError"),
+        ("import nothing_like_it", "ModuleNotFoundError"),
+        ("SUITE = 7", "SUITE is a int, not a Suite"),
+        ("from bench.spec import *\nSUITE = Suite('a/b', '', Measure.FORWARD, {})", "suite name"),
+        ("raise RuntimeError('two\\nlines')", "RuntimeError: two lines"),
+    ],
+)
+def test_a_suite_file_that_does_not_work_is_named_in_one_line(tmp_path, monkeypatch, code, words):
+    """The line says which file and what is wrong in it."""
+    import suites
+
+    (tmp_path / "own.py").write_text(code)
+    monkeypatch.setattr(suites, "__path__", [str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "suites.own", raising=False)
+    with pytest.raises(UsageError, match=r"suites/own\.py") as refused:
+        registry.all_suites()
+    monkeypatch.delitem(sys.modules, "suites.own", raising=False)
+    assert words in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+OPTIONS = (
+    "--profile",
+    "--model",
+    "--dtype",
+    "--batch-size",
+    "--seq-len",
+    "--threads",
+    "--repeats",
+    "--precision",
+    "--budget",
+)
+VALUES = st.one_of(
+    st.integers(-3, 3).map(str),
+    st.integers().map(str),
+    st.floats().map(str),
+    st.text(st.characters(exclude_characters="\x00", codec="utf-8"), max_size=12),
+    st.sampled_from(
+        ["quick", "full", "float32", "albert-base-v2", "latency", "1e400", "nan", "--"]
+    ),
+)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(OPTIONS), VALUES).map(list) | VALUES.map(lambda v: [v])).map(
+        lambda parts: [word for part in parts for word in part]
+    )
+)
+def test_any_options_are_a_plan_or_one_line(arguments):
+    """`bench list` with anything at all ends with 0, or with 2 and one line; never a traceback."""
+    from contextlib import redirect_stderr, redirect_stdout
+    from io import StringIO
+    from unittest.mock import patch
+
+    words = StringIO()
+    with (
+        patch.object(sys, "argv", ["bench", "list", *arguments]),
+        redirect_stdout(StringIO()),
+        redirect_stderr(words),
+        pytest.raises(SystemExit) as ended,
+    ):
+        cli.main()
+    assert ended.value.code in (0, None, 2)
+    assert words.getvalue().count("\n") == (1 if ended.value.code == 2 else 0)

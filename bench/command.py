@@ -126,17 +126,17 @@ def _measure(
     from bench.conclude import conclude, time_spent
     from bench.ending import show_outcome
 
-    writer.write_environment(environment)
-    for table in records.RAW:  # every file is there from the start, if only as its first line
-        writer.append(table, [])
     display, stop = TerminalDisplay(), StopRequest()
     runner = make_runner(prepared, writer, display)
     runner.stopping, runner.done, runner.repeats = stop, done, repeats
-    for text in prepared.notes:
-        display.note(text)
-    display.start(prepared.cases, prepared.options.sampling)
-    began, state = time.monotonic(), "complete"
     with stop.heard():
+        writer.write_environment(environment)
+        for table in records.RAW:  # every file is there from the start, if only as its first line
+            writer.append(table, [])
+        for text in prepared.notes:
+            display.note(text)
+        display.start(prepared.cases, prepared.options.sampling)
+        began, state = time.monotonic(), "complete"
         try:
             runner.measure()
         except KeyboardInterrupt:

@@ -21,7 +21,7 @@ PARTS = {
 }
 """What has to be in `environment.json` for a run to be read at all."""
 
-PHASES = ("warmup", "switch", "sample", "disturbed")
+PHASES = ("warmup", "switch", "tokenize", "sample", "disturbed")
 
 
 def check_environment(environment: Mapping[str, Any]) -> None:

@@ -49,7 +49,8 @@ class Watch(Protocol):
 class Timed:
     """One timed forward, in seconds; `at_s` counts from the clock's own zero.
 
-    `phase` is `warmup`, `switch`, `sample`, or `disturbed` in a round that cannot be used.
+    `phase` is `warmup`, `switch`, `tokenize`, `sample`, or `disturbed` in a round that cannot be
+    used.
     """
 
     phase: str

@@ -44,11 +44,11 @@ def test_bert_and_albert_full_size(tmp_path):
     assert set(run.cases["case"]) == {row["case"] for row in run.environment["run"]["plan"]}
     assert run.damage == ()
     assert run.environment["run"]["state"] == "complete"
-    tables = {t: pd.read_csv(out / f"{t}.csv") for t in records.TABLES}
-    for table, columns in records.TABLES.items():
-        assert list(tables[table].columns) == list(columns)
-        if "case" in columns:
-            assert set(tables[table]["case"]) <= set(run.cases["case"])
+    tables = {t: pd.read_csv(out / f"{t}.csv") for t in (*records.RAW, "summary", "ratios")}
+    for table, frame in tables.items():
+        assert list(frame.columns) == list(records.TABLES[table])
+        if "case" in frame:
+            assert set(frame["case"]) <= set(run.cases["case"])
     summary = tables["summary"].set_index(["model", "metric"])["value"]
     assert summary["bert-base-uncased", "stored_parameters"] == 109_482_240
     assert summary["albert-base-v2", "stored_parameters"] == 11_683_584

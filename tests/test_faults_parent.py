@@ -39,8 +39,9 @@ def wait_for(condition):
 
 
 def sampled(directory):
-    """Whether samples have arrived."""
-    return (directory / "samples.csv").exists
+    """Tells whether samples have arrived (the file's first line is there from the start)."""
+    file = directory / "samples.csv"
+    return lambda: file.exists() and file.read_bytes().count(b"\n") > 1
 
 
 def groups_are_whole(run):

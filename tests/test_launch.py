@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 from fakes import ALBERT, BERT, RANDOM, bench_environment, case, job, pair
@@ -43,7 +44,8 @@ def test_a_timed_job_from_end_to_end():
     """Ready, each model loading, then samples of both models of each workload, then the end."""
     work = job([*pair(seq_len=4), *pair(seq_len=8)])
     events = list(ProcessLauncher().run(work, PATIENCE_S))
-    assert kinds(events) == ["ready", "begin", "samples", "measurements", "finished", "ended"]
+    wanted = ["ready", "begin", "rounds", "samples", "measurements", "finished", "ended"]
+    assert kinds(events) == wanted
     assert events[-1] == {"event": "ended", "status": "ok", "reason": ""}
     begun = [e["cases"] for e in events if e["event"] == "begin"]
     assert begun == [
@@ -222,10 +224,11 @@ def test_a_worker_ends_with_its_parent():
 def test_threads_and_silence_of_the_hub_are_set_before_the_worker_starts(monkeypatch):
     """Thread counts are read once, when libraries are imported; our packages come first."""
     monkeypatch.setenv("PYTHONPATH", "elsewhere")
-    found = launch._environment(3)
+    found = launch.worker_environment(3)
     assert (found["OMP_NUM_THREADS"], found["MKL_NUM_THREADS"]) == ("3", "3")
     assert found["HF_HUB_OFFLINE"] == "1"
-    assert found["PYTHONPATH"].split(os.pathsep)[1] == "elsewhere"
+    # Workers start in a directory of their own, so a relative path has to be made absolute here.
+    assert found["PYTHONPATH"].split(os.pathsep)[1] == str(Path("elsewhere").absolute())
 
 
 def test_a_probe_tells_the_software():

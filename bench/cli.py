@@ -17,7 +17,7 @@ from bench.gate.cli import verbs as gate_verbs
 from bench.interrupt import fall_silent
 from bench.options import BatchSizes, SeqLens, Threads
 from bench.report.catalogue import FIGURES
-from bench.spec import PROFILES, Dtype, Sampling, Weights
+from bench.spec import PROFILES, Sampling, Weights
 
 CommandLineError: Any = next(
     c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException"
@@ -47,7 +47,30 @@ Devices = Annotated[
     list[str], typer.Option("--device", help="cpu, cuda or cuda:N; repeatable. All there are.")
 ]
 Dtypes = Annotated[
-    list[str], typer.Option("--dtype", help="float32, bfloat16 or float16; repeatable.")
+    list[str],
+    typer.Option("--dtype", help="float32 (usual), bfloat16, float16 or int8; repeatable."),
+]
+Attentions = Annotated[
+    list[str], typer.Option("--attention", help="sdpa (usual), eager or flash; repeatable.")
+]
+Backends = Annotated[
+    list[str], typer.Option("--backend", help="torch (usual), onnxruntime or openvino; repeatable.")
+]
+Compiles = Annotated[
+    list[str],
+    typer.Option(
+        "--compile", help="none (usual), default, reduce-overhead or max-autotune; repeatable."
+    ),
+]
+Heads = Annotated[
+    list[str],
+    typer.Option(
+        "--head",
+        help="features (usual), masked-lm, sequence-classification, token-classification or question-answering; repeatable.",
+    ),
+]
+Caches = Annotated[
+    list[str], typer.Option("--cache", help="warm (usual) or cold-l2 (CUDA); repeatable.")
 ]
 Repeats = Annotated[
     Optional[int],  # noqa: UP045 - see Names
@@ -85,7 +108,12 @@ def run(
     profile: ProfileName = "quick",
     model: Models = [],  # noqa: B006 - typer copies it
     device: Devices = [],  # noqa: B006
-    dtype: Dtypes = [Dtype.FLOAT32.value],  # noqa: B006
+    dtype: Dtypes = [],  # noqa: B006
+    attention: Attentions = [],  # noqa: B006
+    backend: Backends = [],  # noqa: B006
+    compile_mode: Compiles = [],  # noqa: B006
+    head: Heads = [],  # noqa: B006
+    cache: Caches = [],  # noqa: B006
     batch_size: BatchSizes = [],  # noqa: B006
     seq_len: SeqLens = [],  # noqa: B006
     threads: Threads = None,
@@ -128,6 +156,11 @@ def run(
         models=tuple(model),
         devices=tuple(device),
         dtypes=tuple(dtype),
+        attentions=tuple(attention),
+        backends=tuple(backend),
+        compiles=tuple(compile_mode),
+        heads=tuple(head),
+        caches=tuple(cache),
         batch_sizes=tuple(batch_size),
         seq_lens=tuple(seq_len),
         threads=default_threads() if threads is None else threads,
@@ -147,7 +180,12 @@ def list_plan(
     profile: ProfileName = "quick",
     model: Models = [],  # noqa: B006
     device: Devices = ["cpu"],  # noqa: B006
-    dtype: Dtypes = [Dtype.FLOAT32.value],  # noqa: B006
+    dtype: Dtypes = [],  # noqa: B006
+    attention: Attentions = [],  # noqa: B006
+    backend: Backends = [],  # noqa: B006
+    compile_mode: Compiles = [],  # noqa: B006
+    head: Heads = [],  # noqa: B006
+    cache: Caches = [],  # noqa: B006
     batch_size: BatchSizes = [],  # noqa: B006
     seq_len: SeqLens = [],  # noqa: B006
     threads: Threads = None,
@@ -165,6 +203,11 @@ def list_plan(
         models=tuple(model),
         devices=tuple(device),
         dtypes=tuple(dtype),
+        attentions=tuple(attention),
+        backends=tuple(backend),
+        compiles=tuple(compile_mode),
+        heads=tuple(head),
+        caches=tuple(cache),
         batch_sizes=tuple(batch_size),
         seq_lens=tuple(seq_len),
         threads=default_threads() if threads is None else threads,

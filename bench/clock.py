@@ -6,17 +6,39 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 NS = 1e-9
+MS = 1e-3
 """Seconds in a nanosecond: clocks count whole nanoseconds, results are in seconds."""
 
 STARTED = "BENCH_STARTED_NS"
 """The environment variable that tells a process when it was started."""
 
 
+class Mark(NamedTuple):
+    """A moment on the host's clocks and, where the device has its own, an event in its queue."""
+
+    wall_ns: int
+    cpu_ns: int
+    event: Any = None
+
+
 class Clock(Protocol):
     """The seam for time: tests put a clock here that they turn by hand."""
+
+    def start(self) -> Mark:
+        """The moment before a forward is begun."""
+
+    def stop(self) -> Mark:
+        """The moment after it was begun; a device may still be at it."""
+
+    def seconds(self, start: Mark, stop: Mark) -> float:
+        """How long the device took between two moments; known once it is synchronised."""
+
+    @property
+    def has_device(self) -> bool:
+        """Whether the device has a time of its own, besides the host's."""
 
     def wall_ns(self) -> int:
         """Nanoseconds of a clock that never goes back."""
@@ -31,11 +53,29 @@ class Clock(Protocol):
         """How far other clocks stand from `wall_ns`, by what makes them move against it."""
 
 
-@dataclass(frozen=True)
-class SystemClock:
-    """The operating system's clocks; `finish` waits for the device (nothing to wait for on CPU)."""
+class HostMarks:
+    """Marks of the host alone, for clocks whose device computes while it is called."""
 
-    finish: Callable[[], object] | None = None
+    wall_ns: Callable[[], int]
+    cpu_ns: Callable[[], int]
+    has_device: ClassVar[bool] = False
+
+    def start(self) -> Mark:
+        """See Clock."""
+        cpu = self.cpu_ns()
+        return Mark(self.wall_ns(), cpu)
+
+    def stop(self) -> Mark:
+        """See Clock."""
+        return Mark(self.wall_ns(), self.cpu_ns())
+
+    def seconds(self, start: Mark, stop: Mark) -> float:
+        """See Clock."""
+        return (stop.wall_ns - start.wall_ns) * NS
+
+
+class SystemClock(HostMarks):
+    """The operating system's clocks; on the CPU there is no device to wait for."""
 
     def wall_ns(self) -> int:
         """See Clock; not moved by clock adjustments."""
@@ -47,8 +87,6 @@ class SystemClock:
 
     def synchronize(self) -> None:
         """See Clock."""
-        if self.finish is not None:
-            self.finish()
 
     def shifts_ns(self) -> dict[str, int]:
         """See Clock; the boot clock goes on while the machine sleeps, the time of day can be set.
@@ -61,6 +99,42 @@ class SystemClock:
             found["suspended"] = asleep
         found["clock set"] = time.time_ns() - time.perf_counter_ns()
         return found
+
+
+@dataclass
+class CudaClock(SystemClock):
+    """A pair of events around each forward, on the current stream; `cuda` is `torch.cuda`.
+
+    Recording an event does not wait for anything. Their distance is read after one synchronise,
+    and covers what the device did for the forward and where it waited for the host.
+    """
+
+    cuda: Any
+    device: str
+    has_device: ClassVar[bool] = True
+
+    def synchronize(self) -> None:
+        """See Clock."""
+        self.cuda.synchronize(self.device)
+
+    def start(self) -> Mark:
+        """See Clock."""
+        mark = super().start()
+        return mark._replace(event=self._event())
+
+    def stop(self) -> Mark:
+        """See Clock."""
+        event = self._event()
+        return super().stop()._replace(event=event)
+
+    def seconds(self, start: Mark, stop: Mark) -> float:
+        """See Clock; CUDA tells milliseconds, to about half a microsecond."""
+        return float(start.event.elapsed_time(stop.event)) * MS
+
+    def _event(self) -> Any:
+        event = self.cuda.Event(enable_timing=True)
+        event.record(self.cuda.current_stream(self.device))
+        return event
 
 
 def start_stamp() -> dict[str, str]:
@@ -82,4 +156,4 @@ def device_clock(device: str) -> SystemClock:
         return SystemClock()
     import torch
 
-    return SystemClock(lambda: torch.cuda.synchronize(device))
+    return CudaClock(torch.cuda, device)

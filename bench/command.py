@@ -15,9 +15,10 @@ from bench import records
 from bench.contract import file_name
 from bench.display import TerminalDisplay, show_plan
 from bench.errors import BenchError, UsageError
+from bench.grid import make_cases
 from bench.interrupt import StopRequest
 from bench.launch import ProcessLauncher
-from bench.plan import Options, estimate, make_cases
+from bench.plan import Options, estimate
 from bench.registry import pick_models, pick_suites
 from bench.spec import Status
 

@@ -15,6 +15,10 @@ class UsageError(BenchError):
     exit_code = 2
 
 
+class UnsupportedError(BenchError):
+    """Something that this machine or installation cannot run: a case to skip, by this reason."""
+
+
 class NothingMeasuredError(BenchError):
     """No case could be measured (exit code 3)."""
 

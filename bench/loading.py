@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import BenchError
-from bench.spec import Architecture, Model, Variant, Workload
+from bench.spec import Architecture, Attention, Head, Model, Variant, Workload
 
 if TYPE_CHECKING:
     import torch
 
+CLASSES = {
+    Head.FEATURES: "AutoModel",
+    Head.MASKED_LM: "AutoModelForMaskedLM",
+    Head.SEQUENCE: "AutoModelForSequenceClassification",
+    Head.TOKEN: "AutoModelForTokenClassification",
+    Head.QUESTION: "AutoModelForQuestionAnswering",
+}
+"""What transformers calls a model with each head."""
+ATTENTIONS = {Attention.FLASH.value: "flash_attention_2"}
+"""What transformers calls the attentions that it names otherwise."""
 MODEL_SEED = 0
 """Random weights are the same in every process, so that exact figures can be compared."""
 
@@ -19,38 +29,48 @@ MODEL_SEED = 0
 def load(
     model: Model, variant: Variant, directory: Path | None, device: str, *, random: bool
 ) -> torch.nn.Module:
-    """The base model, in inference mode, on `device`.
+    """The model with the variant's head, in inference mode, on `device`.
 
-    From the checkpoint in `directory` (safetensors only, no code from it), or with seeded random
-    weights: its config from `directory`, or without one from the architecture's published facts.
+    Its dtype and attention are the variant's; the rest of a variant is made of it by
+    `bench.engines`. From the checkpoint in `directory` (safetensors only, no code from it), or
+    with seeded random weights: its config from `directory`, or without one from the architecture's
+    published facts.
     Raises BenchError when there is neither.
     """
     import torch
-    from transformers import AutoConfig, AutoModel
+    import transformers
+    from transformers import AutoConfig
 
+    factory = getattr(transformers, CLASSES[Head(variant.head)])
     dtype = getattr(torch, variant.dtype)
+    attention = ATTENTIONS.get(variant.attention, variant.attention)
+    torch.manual_seed(MODEL_SEED)
     if random:
         if directory is not None:
-            config = AutoConfig.from_pretrained(directory, trust_remote_code=False)
+            config = AutoConfig.from_pretrained(directory, trust_remote_code=False, **model.config)
         elif model.architecture is not None:
             config = build_config(model.architecture)
         else:
             raise BenchError(f"{model.name} has no known architecture and no checkpoint")
-        torch.manual_seed(MODEL_SEED)
-        module = AutoModel.from_config(config, attn_implementation=variant.attention, dtype=dtype)
+        module = factory.from_config(config, attn_implementation=attention, dtype=dtype)
     else:
         if directory is None:
             raise BenchError(f"{model.name} has no checkpoint to load")
-        module, info = AutoModel.from_pretrained(
+        module, info = factory.from_pretrained(
             directory,
             use_safetensors=True,
             trust_remote_code=False,
             local_files_only=True,
-            attn_implementation=variant.attention,
+            attn_implementation=attention,
             dtype=dtype,
             ignore_mismatched_sizes=True,  # told in one line below, not in a table
             output_loading_info=True,
+            **model.config,
         )
+        if variant.head != Head.FEATURES.value:
+            # A head that the checkpoint has not is made up, with the seed; the encoder never is.
+            encoder = f"{module.base_model_prefix}."
+            info["missing_keys"] = [k for k in info["missing_keys"] if k.startswith(encoder)]
         check_complete(model, info)
     return module.eval().to(device)  # type: ignore[no-any-return]
 
@@ -123,6 +143,14 @@ def config_arguments(arch: Architecture) -> dict[str, object]:
     if arch.distinct_layers is not None:
         arguments["num_hidden_groups"] = arch.distinct_layers
     return {**arguments, **arch.config}
+
+
+def bind(
+    module: torch.nn.Module, workload: Workload, device: str, seed: int
+) -> Callable[[], object]:
+    """A call of no arguments that runs one forward."""
+    inputs = make_inputs(module, workload, device, seed)
+    return lambda: module(**inputs)
 
 
 def make_inputs(

@@ -1,4 +1,4 @@
-"""From suites and options to cases, and from cases to jobs: what one worker process does."""
+"""What the user asked for, and from cases to jobs: what one worker process does."""
 
 from __future__ import annotations
 
@@ -6,22 +6,26 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from enum import Enum
 from itertools import groupby
 from typing import Any
 
 from bench.errors import UsageError
 from bench.formulas import forward_flops
 from bench.spec import (
-    DEFAULT_ATTENTION,
     TIMED,
     Architecture,
+    Attention,
+    Backend,
+    Cache,
     Case,
+    Compares,
+    Compile,
     Dtype,
-    Grid,
+    Head,
     Measure,
     Model,
     Sampling,
-    Suite,
     Variant,
     Weights,
     Workload,
@@ -41,7 +45,12 @@ class Options:
     profile: str = "quick"
     models: tuple[str, ...] = ()
     devices: tuple[str, ...] = ("cpu",)
-    dtypes: tuple[str, ...] = (Dtype.FLOAT32.value,)
+    dtypes: tuple[str, ...] = ()
+    attentions: tuple[str, ...] = ()
+    backends: tuple[str, ...] = ()
+    compiles: tuple[str, ...] = ()
+    heads: tuple[str, ...] = ()
+    caches: tuple[str, ...] = ()
     batch_sizes: tuple[int, ...] = ()
     seq_lens: tuple[int, ...] = ()
     threads: int = 1
@@ -61,10 +70,22 @@ class Options:
             raise UsageError(f"--threads is {self.threads}: give 1 or more")
         if not 0 < self.timeout_s < math.inf:
             raise UsageError(f"--timeout is {self.timeout_s:g}: give a number of seconds above 0")
-        known = [d.value for d in Dtype]
-        for dtype in self.dtypes:
-            if dtype not in known:
-                raise UsageError(f"--dtype is {dtype!r}: choose from {', '.join(known)}")
+        for option, asked, kind in self._axes():
+            known = [str(word.value) for word in kind]
+            for word in asked:
+                if word not in known:
+                    raise UsageError(f"{option} is {word!r}: choose from {', '.join(known)}")
+
+    def _axes(self) -> tuple[tuple[str, tuple[str, ...], type[Enum]], ...]:
+        """The axes of a variant: option, what was asked for, and what there is."""
+        return (
+            ("--dtype", self.dtypes, Dtype),
+            ("--attention", self.attentions, Attention),
+            ("--backend", self.backends, Backend),
+            ("--compile", self.compiles, Compile),
+            ("--head", self.heads, Head),
+            ("--cache", self.caches, Cache),
+        )
 
 
 @dataclass(frozen=True)
@@ -125,79 +146,24 @@ def case_from(data: dict[str, Any]) -> Case:
             "measure": Measure(data["measure"]),
             "variant": Variant(**data["variant"]),
             "workload": Workload(**data["workload"]),
+            "compares": Compares(data["compares"]),
         }
     )
-
-
-def make_cases(
-    suites: Sequence[Suite], models: Sequence[Model], options: Options
-) -> tuple[list[Case], list[str]]:
-    """All cases of a run in the order they are measured, and a note for each workload left out.
-
-    A workload that two suites share is measured once, under the suite named first. A workload that
-    the user named and a model cannot take is an error; one from the profile is left out and noted.
-    """
-    cases: dict[tuple[object, ...], Case] = {}
-    notes: list[str] = []
-    for suite in suites:
-        for device in options.devices:
-            for dtype in options.dtypes:
-                for workload in _grid(suite, options).workloads():
-                    takers = _takers(workload, models, options, notes)
-                    for model in takers:
-                        case = Case(
-                            suite=suite.name,
-                            measure=suite.measure,
-                            model=model.name,
-                            variant=Variant(dtype, DEFAULT_ATTENTION),
-                            workload=workload,
-                            device=device,
-                            threads=options.threads,
-                        )
-                        key = (suite.measure, model.name, case.variant, workload, device)
-                        cases.setdefault(key, case)
-    if not cases:
-        raise UsageError("nothing to measure: no model can take any of the workloads")
-    return list(cases.values()), list(dict.fromkeys(notes))
-
-
-def _grid(suite: Suite, options: Options) -> Grid:
-    grid = suite.grid(options.profile)
-    if suite.measure is Measure.TEXT:
-        return Grid(options.batch_sizes or grid.batch_sizes, grid.seq_lens)
-    return Grid(options.batch_sizes or grid.batch_sizes, options.seq_lens or grid.seq_lens)
-
-
-def _takers(
-    workload: Workload, models: Iterable[Model], options: Options, notes: list[str]
-) -> list[Model]:
-    takers = []
-    for model in models:
-        limit = model.architecture.max_tokens if model.architecture else None
-        if limit is None or workload.seq_len <= limit:
-            takers.append(model)
-            continue
-        if workload.seq_len in options.seq_lens:
-            raise UsageError(
-                f"--seq-len is {workload.seq_len}: {model.name} takes at most {limit} tokens"
-            )
-        notes.append(
-            f"{model.name} takes at most {limit} tokens: sequences of {workload.seq_len} left out"
-        )
-    return takers
 
 
 def job_batches(cases: Iterable[Case], measure: Measure) -> list[list[Case]]:
     """Cases split by worker process: one each for memory and cold start, else shared.
 
-    Cases of different devices, dtypes or threads never share one.
+    All cases of a group share one. Others share it too where they differ in nothing but their
+    workload: so cases of different devices, variants or threads meet only to be compared.
     """
     chosen = [c for c in cases if c.measure is measure]
     if measure in (Measure.MEMORY, Measure.COLD_START):
         return [[case] for case in chosen]
 
-    def setting(case: Case) -> tuple[str, str, str, int]:
-        return (case.device, case.variant.dtype, case.variant.attention, case.threads)
+    def setting(case: Case) -> list[str]:
+        # Without the suite, which is first, and the workload, which is last.
+        return case.group.split("/")[1:-2]
 
     return [list(batch) for _, batch in groupby(sorted(chosen, key=setting), key=setting)]
 

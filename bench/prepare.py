@@ -14,9 +14,10 @@ import numpy as np
 from bench import environment, records
 from bench.checkpoint import Checkpoint, resolve
 from bench.errors import UsageError
+from bench.grid import make_cases
 from bench.hub import Note, has_tokenizer, silence
 from bench.launch import probe
-from bench.plan import Options, Source, make_cases
+from bench.plan import Options, Source
 from bench.registry import pick_models, pick_suites, read_architecture
 from bench.run import identity, utc_now
 from bench.spec import Case, Measure, Model, Sampling, Status, Weights, group_of

@@ -118,12 +118,12 @@ def _forward(benchmark: Any, module: Any, case: Case) -> None:
     import torch
 
     from bench.clock import device_clock
-    from bench.measure.forward import prepare
+    from bench.loading import bind
     from bench.sampling import Limits, Sampler
 
     clock = device_clock(case.device)
     with torch.inference_mode():
-        forward = prepare(module, case, seed=0)
+        forward = bind(module, case.workload, case.device, seed=0)
         if benchmark.enabled:
             Sampler(clock, random.Random(0), Limits(0.0, 0.0)).warm_up(case.id, forward)  # noqa: S311 - not drawn from
 
@@ -146,10 +146,10 @@ def _memory(benchmark: Any, module: Any, case: Case) -> None:
     """Count activation bytes once (RSS needs a process of its own: `bench run memory`)."""
     import torch
 
-    from bench.measure.forward import prepare
+    from bench.loading import bind
     from bench.measure.memory import peak_allocated_bytes
 
     with torch.inference_mode():
-        forward = prepare(module, case, seed=0)
+        forward = bind(module, case.workload, case.device, seed=0)
         peak = benchmark.pedantic(lambda: peak_allocated_bytes(forward), rounds=1)
     benchmark.extra_info["peak_activation_bytes"] = peak

@@ -52,7 +52,7 @@ def _suite(name: str) -> Suite | None:
 
 
 def pick_suites(names: Iterable[str], text: str | None = None) -> list[Suite]:
-    """The named suites; with none named, that of the text if there is one, else all others."""
+    """The named suites; with none named, that of the text if there is one, else the usual ones."""
     known = all_suites()
     of_text = [s.name for s in known.values() if s.measure is Measure.TEXT]
     for name in names:
@@ -63,7 +63,7 @@ def pick_suites(names: Iterable[str], text: str | None = None) -> list[Suite]:
     if text is not None:
         names = [*names, *of_text]
     chosen = [known[name] for name in dict.fromkeys(names)]
-    return chosen or [s for s in known.values() if s.name not in of_text]
+    return chosen or [s for s in known.values() if s.by_default]
 
 
 def pick_models(names: Iterable[str]) -> list[Model]:

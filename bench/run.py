@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Protocol
 
@@ -14,7 +14,16 @@ from bench.checkpoint import Checkpoint
 from bench.launch import Event, Launcher
 from bench.looks import Looks
 from bench.plan import Job, Source, job_batches, repeats_of
-from bench.spec import TIMED, Case, Measure, Model, Sampling, Status, Stop
+from bench.spec import (
+    TIMED,
+    Case,
+    Measure,
+    Model,
+    Sampling,
+    Status,
+    Stop,
+    references_of,
+)
 
 LEAST_REPEATS = 2
 """However short the time, an interval needs this many processes."""
@@ -68,9 +77,8 @@ class Runner:
     looks: Looks = field(init=False)
 
     def __post_init__(self) -> None:
-        first = {c.group: c.id for c in self.cases if c.model == self.models[0].name}
-        ids = {c.id: first[c.group] for c in self.cases if c.group in first}
-        self.looks = Looks({case: other for case, other in ids.items() if case != other})
+        planned = [(c.id, c.model) for c in self.cases]
+        self.looks = Looks(references_of(planned, self.models[0].name))
 
     def measure(self) -> None:
         """Measure every case that is not done yet."""
@@ -138,7 +146,7 @@ class Runner:
             cases=tuple(cases),
             models=tuple(self.models),
             sources=self.sources,
-            threads=cases[0].threads,
+            threads=max(c.threads for c in cases),
             seed=self.seed,
             budget_s=self.sampling.budget_s / self.sampling.repeats,
             precision=self.sampling.precision,
@@ -259,8 +267,7 @@ def identity(case: Case, sources: dict[str, Source]) -> dict[str, Any]:
         "model": case.model,
         "weights": sources[case.model].weights,
         "device": case.device,
-        "dtype": case.variant.dtype,
-        "attention": case.variant.attention,
+        **asdict(case.variant),
         "threads": case.threads,
         "batch_size": case.workload.batch_size,
         "seq_len": case.workload.seq_len,

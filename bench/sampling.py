@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from bench.clock import NS, Clock
+from bench.clock import NS, Clock, Mark
 
 Forward = Callable[[], object]
 
@@ -58,6 +58,17 @@ class Timed:
     at_s: float
     wall_s: float
     cpu_s: float
+    host_s: float | None = None
+    """How long the host was busy with it, where `wall_s` is the device's time."""
+
+
+class Running(NamedTuple):
+    """A forward that was begun: phase, round, and the moments around its call."""
+
+    phase: str
+    round: int
+    start: Mark
+    stop: Mark
 
 
 @dataclass(frozen=True)
@@ -79,6 +90,8 @@ class Sampler:
     rng: random.Random
     limits: Limits
     watch: Watch | None = None
+    before: Mapping[str, Callable[[], object]] = field(default_factory=dict)
+    """By name, what is called before each forward and belongs to no time."""
     _last: str = field(default="", init=False)
 
     def warm_up(self, name: str, forward: Forward) -> list[Timed]:
@@ -86,7 +99,9 @@ class Sampler:
         timed: list[Timed] = []
         began = self.clock.wall_ns()
         while len(timed) < WARMUP_FORWARDS or (self.clock.wall_ns() - began) * NS < WARMUP_S:
-            timed.append(self._time(forward, "warmup", 0))
+            running = self._run(name, forward, "warmup", 0)
+            self.clock.synchronize()
+            timed.extend(self._read([running]))
             if timed[-1].wall_s > LONG_FORWARD_S:
                 break
         self._last = name
@@ -127,7 +142,9 @@ class Sampler:
         """A block of each model; all of it marked when the round cannot be used."""
         if self.watch is not None:
             self.watch.begin()
-        blocks = {name: self._block(name, forwards[name], size, count) for name in order}
+        running = {name: self._block(name, forwards[name], size, count) for name in order}
+        self.clock.synchronize()
+        blocks = {name: self._read(block) for name, block in running.items()}
         if self.watch is None or self.watch.end(count):
             return blocks
         return {n: [replace(t, phase="disturbed") for t in block] for n, block in blocks.items()}
@@ -139,22 +156,36 @@ class Sampler:
             raise RuntimeError("every round was disturbed: the machine slept, or its clock was set")
         return kept and spent_s >= self.limits.budget_s
 
-    def _block(self, name: str, forward: Forward, size: int, count: int) -> list[Timed]:
+    def _block(self, name: str, forward: Forward, size: int, count: int) -> list[Running]:
         block = []
         if self._last != name:
-            block.append(self._time(forward, "switch", count))
+            block.append(self._run(name, forward, "switch", count))
             self._last = name
-        block.extend(self._time(forward, "sample", count) for _ in range(size))
+        block.extend(self._run(name, forward, "sample", count) for _ in range(size))
         return block
 
-    def _time(self, forward: Forward, phase: str, count: int) -> Timed:
-        clock = self.clock
-        clock.synchronize()
-        cpu, wall = clock.cpu_ns(), clock.wall_ns()
+    def _run(self, name: str, forward: Forward, phase: str, count: int) -> Running:
+        """Begin one forward; a device may still be at it afterwards."""
+        if name in self.before:
+            self.before[name]()
+        start = self.clock.start()
         forward()
-        clock.synchronize()
-        wall_end, cpu_end = clock.wall_ns(), clock.cpu_ns()
-        return Timed(phase, count, wall * NS, (wall_end - wall) * NS, (cpu_end - cpu) * NS)
+        return Running(phase, count, start, self.clock.stop())
+
+    def _read(self, block: Sequence[Running]) -> list[Timed]:
+        """What the forwards of a block took; the device is done."""
+        clock = self.clock
+        return [
+            Timed(
+                phase,
+                count,
+                start.wall_ns * NS,
+                clock.seconds(start, stop),
+                (stop.cpu_ns - start.cpu_ns) * NS,
+                (stop.wall_ns - start.wall_ns) * NS if clock.has_device else None,
+            )
+            for phase, count, start, stop in block
+        ]
 
     def _precise(self, minima: Sequence[Sequence[float]]) -> bool:
         if len(minima[0]) < FIRST_LOOK:  # too many rounds were disturbed

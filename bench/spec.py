@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from bench.errors import UsageError
 
 DEFAULT_ATTENTION = "sdpa"
 """What transformers picks by itself for both models; eager is only used to count FLOPs."""
+
+COMPARED = "~"
+"""Marks the parts of a case's id in which the cases of a group differ, where not by model."""
 
 
 SUITE_NAME = re.compile(r"[A-Za-z0-9][\w-]*")
@@ -55,6 +58,8 @@ class Status(str, Enum):
     OUT_OF_MEMORY = "out-of-memory"
     TIMED_OUT = "timed-out"
     KILLED = "killed"
+    SKIPPED = "skipped"
+    """This machine or installation cannot run it, which is no fault of the run."""
 
 
 class Stop(str, Enum):
@@ -67,11 +72,62 @@ class Stop(str, Enum):
 
 
 class Dtype(str, Enum):
-    """Floating-point type of weights and activations."""
+    """Type of weights and activations; int8 is dynamic quantisation of the dense layers."""
 
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
     FLOAT16 = "float16"
+    INT8 = "int8"
+
+
+class Attention(str, Enum):
+    """How attention is computed: step by step, torch's fused call, or the flash-attn package."""
+
+    EAGER = "eager"
+    SDPA = "sdpa"
+    FLASH = "flash"
+
+
+class Backend(str, Enum):
+    """What runs the forward."""
+
+    TORCH = "torch"
+    ONNXRUNTIME = "onnxruntime"
+    OPENVINO = "openvino"
+
+
+class Compile(str, Enum):
+    """torch.compile's mode; reduce-overhead is CUDA graphs."""
+
+    NONE = "none"
+    DEFAULT = "default"
+    REDUCE_OVERHEAD = "reduce-overhead"
+    MAX_AUTOTUNE = "max-autotune"
+
+
+class Head(str, Enum):
+    """The task that stands on the encoder; `features` is the base model alone."""
+
+    FEATURES = "features"
+    MASKED_LM = "masked-lm"
+    SEQUENCE = "sequence-classification"
+    TOKEN = "token-classification"  # noqa: S105 - a task, no secret
+    QUESTION = "question-answering"
+
+
+class Cache(str, Enum):
+    """What a sample finds in the device's L2: its own last forward, or nothing of use."""
+
+    WARM = "warm"
+    COLD = "cold-l2"
+
+
+class Compares(str, Enum):
+    """In what the cases of a group differ, which are sampled in turn and compared."""
+
+    MODELS = "models"
+    VARIANTS = "variants"
+    THREADS = "threads"
 
 
 @dataclass(frozen=True)
@@ -119,6 +175,8 @@ class Model:
     source: str
     architecture: Architecture | None = None
     revision: str | None = None
+    config: Mapping[str, object] = field(default_factory=dict, hash=False)
+    """Values that replace those of the checkpoint's config: the same weights, run otherwise."""
 
     @property
     def is_directory(self) -> bool:
@@ -132,6 +190,45 @@ class Variant:
 
     dtype: str = Dtype.FLOAT32.value
     attention: str = DEFAULT_ATTENTION
+    backend: str = Backend.TORCH.value
+    compile: str = Compile.NONE.value
+    head: str = Head.FEATURES.value
+    cache: str = Cache.WARM.value
+
+    @property
+    def special(self) -> tuple[str, ...]:
+        """What is not as usual beyond dtype and attention, in words that name it."""
+        compiled = f"compile-{self.compile}" if self.compile != Compile.NONE.value else ""
+        words = (
+            (self.backend, Backend.TORCH.value),
+            (compiled, ""),
+            (self.head, Head.FEATURES.value),
+            (self.cache, Cache.WARM.value),
+        )
+        return tuple(word for word, usual in words if word != usual)
+
+    def with_head(self, head: str) -> Variant:
+        """The same with another head."""
+        return replace(self, head=head)
+
+    def __str__(self) -> str:
+        # Attention is a choice of torch's; an exported graph keeps what it was exported with.
+        attention = (self.attention,) if self.backend == Backend.TORCH.value else ()
+        return " ".join((self.dtype, *attention, *self.special))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a torch module in a floating-point type, run as it is."""
+        return (
+            self.dtype != Dtype.INT8.value
+            and self.backend == Backend.TORCH.value
+            and self.compile == Compile.NONE.value
+            and self.cache == Cache.WARM.value
+        )
+
+
+REFERENCE = Variant(attention=Attention.EAGER.value)
+"""What every variant has to compute the same as, and is compared with: float32, step by step."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +277,11 @@ class Suite:
     title: str
     measure: Measure
     grids: Mapping[str, Grid] = field(hash=False)
+    compares: Compares = Compares.MODELS
+    variants: tuple[Variant, ...] = ()
+    """What a suite that compares variants runs, the reference first; others take the options'."""
+    by_default: bool = True
+    """Whether `bench run` runs it when no suite is named."""
 
     def __post_init__(self) -> None:
         if not SUITE_NAME.fullmatch(self.name):
@@ -203,18 +305,25 @@ class Case:
     workload: Workload
     device: str
     threads: int
+    compares: Compares = Compares.MODELS
 
     @property
     def id(self) -> str:
         """A readable key, unique within a run, that joins the CSV files."""
+        variant = [self.variant.dtype, self.variant.attention, *self.variant.special]
+        threads = f"t{self.threads}"
+        if self.compares is Compares.VARIANTS:
+            variant = [f"{COMPARED}{part}" for part in variant]
+        if self.compares is Compares.THREADS:
+            threads = f"{COMPARED}{threads}"
         return "/".join(
             (
                 self.suite,
-                self.model.replace("/", "--"),
+                # A directory's name may begin with the mark.
+                self.model.replace("/", "--").replace(COMPARED, "_"),
                 self.device,
-                self.variant.dtype,
-                self.variant.attention,
-                f"t{self.threads}",
+                *variant,
+                threads,
                 f"b{self.workload.batch_size}",
                 f"s{self.workload.seq_len}",
             )
@@ -222,14 +331,30 @@ class Case:
 
     @property
     def group(self) -> str:
-        """The same key without the model: cases of one group are compared with each other."""
+        """The key without what is compared: cases of one group are compared with each other."""
         return group_of(self.id)
 
 
 def group_of(case_id: str) -> str:
-    """The group of a case, from its id alone (the model is the id's second part)."""
-    suite, _, rest = case_id.split("/", 2)
-    return f"{suite}/{rest}"
+    """The group of a case, from its id alone: without the marked parts, else without the model."""
+    parts = case_id.split("/")
+    if COMPARED not in case_id:
+        return "/".join((parts[0], *parts[2:]))
+    return "/".join(part for part in parts if not part.startswith(COMPARED))
+
+
+def references_of(cases: Iterable[tuple[str, str]], first_model: str) -> dict[str, str]:
+    """For each case, given as id and model, the id of the one in its group it is compared with.
+
+    That is the case of the run's first model; in groups of one model, the case planned first.
+    """
+    leads: dict[str, str] = {}
+    pairs = list(cases)
+    for case, model in pairs:
+        if COMPARED in case or model == first_model:
+            leads.setdefault(group_of(case), case)
+    found = {case: leads.get(group_of(case), case) for case, _ in pairs}
+    return {case: lead for case, lead in found.items() if case != lead}
 
 
 @dataclass(frozen=True)

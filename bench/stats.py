@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
@@ -21,7 +21,7 @@ from scipy.stats import t as student
 from bench.looks import Looks
 from bench.metrics import METRICS, Unit, metric
 from bench.records import IDENTITY, RATIOS, SUMMARY, Run
-from bench.spec import OWN_LENGTHS, Status
+from bench.spec import OWN_LENGTHS, Status, Variant, references_of
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -90,7 +90,7 @@ def summarise(run: Run) -> pd.DataFrame:
     sizes: dict[str, tuple[Any, Any]] = {
         str(row.Index): (row.batch_size, row.seq_len) for row in plan.itertuples()
     }
-    medians = kept.groupby(["case", "repeat"], sort=False)[list(TIMED.values())].median()
+    medians = kept.groupby(["case", "repeat"], sort=False)[[*TIMED.values(), "host_s"]].median()
     by_case = {str(c): rows for c, rows in medians.groupby(level="case", sort=False)}
     for key, samples in kept.groupby("case", sort=False):
         rows.extend(_timed_rows(str(key), samples, by_case[str(key)], *sizes[str(key)]))
@@ -124,6 +124,9 @@ def _timed_rows(
     yield case, "cpu_time", cpu, n
     yield case, "latency_mean", Interval(float(wall.mean()), math.nan, math.nan), n
     yield case, "latency_min", Interval(float(wall.min()), math.nan, math.nan), n
+    host = samples["host_s"].dropna().to_numpy()
+    if len(host):
+        yield case, "host_time", _median_interval(host, medians["host_s"].to_numpy()), len(host)
     low, high = np.quantile(wall, (0.25, 0.75))
     if latency.value:
         noise = float((high - low) / latency.value)
@@ -184,12 +187,36 @@ def round_log_ratios(samples: pd.DataFrame, plan: pd.DataFrame, column: str) -> 
 def references(run: Run) -> pd.DataFrame:
     """The plan with, for each case, the case of the reference model on the same workload."""
     plan = plan_table(run)
-    same = [c for c in IDENTITY if c not in ("model", "weights")]
-    first = str(run.environment["run"]["models"][0])
-    reference = plan[plan["model"] == first].reset_index().set_index(same)["case"]
-    found = plan.join(reference.rename("reference"), on=same)
-    compared = found[found["reference"].notna() & (found["model"] != first)]
-    return compared.assign(reference_model=first)
+    facts = run.environment["run"]
+    found = references_of(((r["case"], r["model"]) for r in facts["plan"]), facts["models"][0])
+    plan["reference"] = plan.index.map(found)
+    compared = plan[plan["reference"].isin(plan.index)]  # not where it has failed
+    against = plan.loc[compared["reference"]]
+    return compared.assign(
+        against=[
+            reference_name(row, other)
+            for row, other in zip(each(compared), each(against), strict=True)
+        ]
+    )
+
+
+def reference_name(case: Any, reference: Any) -> str:
+    """What a case is compared with, in a word: another model, variant, or number of threads."""
+    if case.model != reference.model:
+        return str(reference.model)
+    if case.threads != reference.threads:
+        return f"{reference.threads} thread{'s' * (reference.threads != 1)}"
+    return str(variant_of(reference))
+
+
+def variant_of(row: Any) -> Variant:
+    """The variant that a row with identity columns is of."""
+    return Variant(*(str(getattr(row, field.name)) for field in fields(Variant)))
+
+
+def each(rows: pd.DataFrame) -> list[Any]:
+    """The rows as named tuples; of what types their fields are, pandas cannot say."""
+    return list(rows.itertuples())
 
 
 def _partners(cases: pd.Series[str], plan: pd.DataFrame) -> pd.Series[str]:
@@ -206,7 +233,7 @@ def ratios(run: Run) -> pd.DataFrame:
     )
     order = {case: i for i, case in enumerate(plan.index)}
     table = table.sort_values("case", key=lambda c: c.map(order), kind="stable")
-    identity = plan.drop(columns="reference").rename(columns={"reference_model": "reference"})
+    identity = plan.drop(columns="reference").rename(columns={"against": "reference"})
     return table.join(identity, on="case")[list(RATIOS)].reset_index(drop=True)
 
 

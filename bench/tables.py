@@ -24,6 +24,10 @@ IDENTITY = {
     "device": "str",
     "dtype": "str",
     "attention": "str",
+    "backend": "str",
+    "compile": "str",
+    "head": "str",
+    "cache": "str",
     "threads": "int",
     "batch_size": "int",
     "seq_len": "int",
@@ -53,6 +57,7 @@ SAMPLES = {
     "at_s": "seconds",
     "wall_s": "seconds",
     "cpu_s": "seconds",
+    "host_s": "float",
 }
 MEASUREMENTS = {**BATCH, "metric": "str", "unit": "str", "value": "float"}
 ROUNDS = {

@@ -6,5 +6,6 @@ SUITE = Suite(
     name="text",
     title="Words and tokens per second on a given text",
     measure=Measure.TEXT,
+    by_default=False,
     grids={"quick": Grid(batch_sizes=(1, 8), seq_lens=(OWN_LENGTHS,))},
 )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import records
+from bench.clock import HostMarks
 from bench.launch import Event
 from bench.metrics import metric
 from bench.plan import Job, Source
@@ -48,7 +49,7 @@ SUITES = {
 RANDOM = Source(None, "random")
 
 
-class FakeClock:
+class FakeClock(HostMarks):
     """A clock that stands still until it is turned; it counts how often it was synchronised."""
 
     def __init__(self) -> None:
@@ -81,6 +82,51 @@ class FakeClock:
     def forward(self, seconds: float | Callable[[], float]) -> Callable[[], None]:
         """A forward that takes that long."""
         return lambda: self.turn(seconds() if callable(seconds) else seconds)
+
+
+class FakeCuda:
+    """What `CudaClock` needs of `torch.cuda`, with a device whose time is turned by hand."""
+
+    def __init__(self) -> None:
+        self.device_s = 0.0
+        self.recorded: list[tuple[float, object]] = []
+        self.synchronized = 0
+
+    def work(self, seconds: float) -> None:
+        """Give the device something that takes it so long."""
+        self.device_s += seconds
+
+    def synchronize(self, device: str) -> None:
+        """See torch.cuda."""
+        del device
+        self.synchronized += 1
+
+    def current_stream(self, device: str) -> str:
+        """See torch.cuda."""
+        return f"stream of {device}"
+
+    def Event(self, *, enable_timing: bool) -> FakeEvent:  # noqa: N802 - torch's name
+        """See torch.cuda."""
+        assert enable_timing
+        return FakeEvent(self)
+
+
+@dataclass
+class FakeEvent:
+    """A moment in the fake device's queue."""
+
+    cuda: FakeCuda
+    at_s: float = 0.0
+
+    def record(self, stream: object) -> None:
+        """See torch.cuda.Event."""
+        self.at_s = self.cuda.device_s
+        self.cuda.recorded.append((self.at_s, stream))
+
+    def elapsed_time(self, later: FakeEvent) -> float:
+        """See torch.cuda.Event: milliseconds, and only after the device was waited for."""
+        assert self.cuda.synchronized, "read before the device was done"
+        return 1e3 * (later.at_s - self.at_s)
 
 
 def case(
@@ -151,11 +197,18 @@ def worker_events(
 def sample_rows(walls: Iterable[float], warmup: int = 1) -> list[dict[str, Any]]:
     """Samples of one case and repeat, one per round, after some slow warm-up forwards."""
     rows: list[dict[str, Any]] = [
-        {"phase": "warmup", "round": 0, "at_s": 0.0, "wall_s": 9.0, "cpu_s": 9.0}
+        {"phase": "warmup", "round": 0, "at_s": 0.0, "wall_s": 9.0, "cpu_s": 9.0, "host_s": None}
         for _ in range(warmup)
     ]
     rows.extend(
-        {"phase": "sample", "round": i, "at_s": float(i), "wall_s": wall, "cpu_s": 2 * wall}
+        {
+            "phase": "sample",
+            "round": i,
+            "at_s": float(i),
+            "wall_s": wall,
+            "cpu_s": 2 * wall,
+            "host_s": None,
+        }
         for i, wall in enumerate(walls, start=1)
     )
     return rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +101,7 @@ def _identity(plan: Plan, case: Case) -> dict[str, Any]:
         "model": case.model,
         "weights": _weights(plan, case.model),
         "device": case.device,
-        "dtype": case.variant.dtype,
-        "attention": case.variant.attention,
+        **asdict(case.variant),
         "threads": case.threads,
         "batch_size": case.workload.batch_size,
         "seq_len": case.workload.seq_len,
@@ -170,6 +169,7 @@ def _batch(plan: Plan, case: Case, repeat: int, rng: np.random.Generator) -> pd.
             "at_s": np.round(np.cumsum(wall) - wall + 0.5, 9),
             "wall_s": np.round(wall, 9),
             "cpu_s": np.round(wall * plan.threads * 0.97, 9),
+            "host_s": np.nan,
         }
     )
 

@@ -4,7 +4,8 @@ import pytest
 from fakes import ALBERT, BERT, RANDOM, case, job, pair
 
 from bench.errors import UsageError
-from bench.plan import Job, Options, Source, estimate, job_batches, make_cases, repeats_of
+from bench.grid import make_cases
+from bench.plan import Job, Options, Source, estimate, job_batches, repeats_of
 from bench.registry import all_suites
 from bench.spec import Grid, Measure, Model, Sampling, Suite, Workload
 
@@ -24,7 +25,7 @@ def suite(name="latency", batches=(1,), lengths=(8, 16), measure=Measure.FORWARD
         ({"threads": 0}, "--threads is 0"),
         ({"timeout_s": 0.0}, "--timeout is 0"),
         ({"timeout_s": float("nan")}, "--timeout is nan"),
-        ({"dtypes": ("int8",)}, "--dtype is 'int8'.*bfloat16"),
+        ({"dtypes": ("int4",)}, "--dtype is 'int4'.*bfloat16"),
     ],
 )
 def test_options_refuse_what_cannot_be_done(wrong, words):

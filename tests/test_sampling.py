@@ -4,10 +4,11 @@ from itertools import islice
 from statistics import median
 
 import pytest
-from fakes import FakeClock
+from fakes import FakeClock, FakeCuda
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.clock import CudaClock
 from bench.sampling import (
     BLOCK_S,
     FIRST_LOOK,
@@ -53,8 +54,8 @@ def test_a_block_lasts_about_as_long_as_planned(seconds):
     assert abs(block_size(seconds) * seconds - BLOCK_S) <= seconds / 2 + 1e-9
 
 
-def test_a_forward_is_timed_between_two_synchronisations(clock):
-    """Wall and CPU seconds of a forward are what the clock moved by, after the device is done."""
+def test_a_forward_is_timed_between_two_marks(clock):
+    """Wall and CPU seconds are what the clock moved by, read once the device is done."""
     seen = []
 
     def forward():
@@ -64,8 +65,41 @@ def test_a_forward_is_timed_between_two_synchronisations(clock):
     clock.turn(5.0)
     timed = sampler(clock).warm_up("a", forward)[0]
     assert (timed.at_s, timed.wall_s, timed.cpu_s) == pytest.approx((5.0, 0.3, 0.6))
-    assert seen[0] == 1
-    assert clock.synchronized == 2 * len(seen)
+    assert seen[0] == 0  # never waited for inside
+    assert clock.synchronized == len(seen)
+
+
+def test_a_device_has_times_of_its_own_beside_the_hosts():
+    """With a device a sample is its event pair on the current stream; the host's time is kept."""
+    cuda = FakeCuda()
+    one = sampler(CudaClock(cuda, "cuda:1"), budget_s=1e-9)
+    timed = one.warm_up("a", lambda: cuda.work(1.5))[0]
+    assert timed.wall_s == pytest.approx(1.5)
+    assert timed.host_s is not None
+    assert {stream for _, stream in cuda.recorded} == {"stream of cuda:1"}
+
+
+def test_a_round_waits_once_for_a_device_and_never_in_a_block():
+    """Forwards are handed over one after the other; their times are read when all are done."""
+    cuda, seen = FakeCuda(), []
+
+    def forward():
+        seen.append(cuda.synchronized)
+        cuda.work(0.05)
+
+    one = sampler(CudaClock(cuda, "cuda"), budget_s=1e-9)
+    timed = one.rounds({"a": forward, "b": forward}, {"a": 0.05, "b": 0.05})
+    assert seen == sorted(seen)
+    rounds = max(t.round for t in timed["a"])
+    assert cuda.synchronized == rounds == len(set(seen))
+    assert [t.wall_s for t in timed["a"]] == pytest.approx([0.05] * len(timed["a"]))
+
+
+def test_what_comes_before_a_sample_is_in_no_time(clock):
+    """A flush of the cache takes its time outside the marks, before every forward."""
+    one = sampler(clock)
+    one.before = {"a": lambda: clock.turn(7.0)}
+    assert {t.wall_s for t in one.warm_up("a", clock.forward(0.4))} == {0.4}
 
 
 def test_quick_forwards_warm_up_for_half_a_second(clock):

@@ -1,58 +1,160 @@
-"""Times forwards: all models of a workload loaded together and sampled in turn."""
+"""Times forwards: all cases of a group loaded together and sampled in turn."""
 
 from __future__ import annotations
 
 import gc
 import random
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
+from bench.clock import NS
+from bench.engines import Engine, Inputs, build, module_outputs, require
 from bench.loading import make_inputs
+from bench.measure.flush import flusher
+from bench.measure.sameness import check
 from bench.measure.session import Session
 from bench.sampling import Limits, Sampler, Timed
-from bench.spec import Case
+from bench.spec import REFERENCE, Case, Compares, Compile, Variant, Workload
 from bench.watch import Reading, RoundWatch
 
 if TYPE_CHECKING:
     import torch
 
+Key = tuple[str, Variant]
+CHECKED_TOKENS = 16
+
+
+@dataclass
+class Loaded:
+    """An engine with, by case id, its inputs and what the reference gives for their first row."""
+
+    engine: Engine
+    inputs: dict[str, Inputs]
+    expected: dict[str, list[torch.Tensor]] = field(default_factory=dict)
+
 
 def measure(session: Session) -> None:
-    """Load every model once, then sample each workload of the job over all of them."""
-    modules = load_all(session)
+    """Load every model and variant once, then sample each workload of the job over all of them."""
+    engines = load_all(session)
     gc.collect()
     gc.freeze()
     for group in session.job.groups():
-        cases = [case for case in group if case.model in modules]
+        cases = [case for case in group if key_of(case) in engines]
         if cases:
             session.begin(cases)
-            _measure_group(session, modules, cases)
+            _measure_group(session, engines, cases)
 
 
-def load_all(session: Session) -> dict[str, torch.nn.Module]:
-    """Load every model of the job; one that fails is reported and left out."""
-    modules: dict[str, torch.nn.Module] = {}
-    for name in dict.fromkeys(case.model for case in session.job.cases):
-        cases = [case for case in session.job.cases if case.model == name]
+def key_of(case: Case) -> Key:
+    """What cases share that run in one engine."""
+    return (case.model, case.variant)
+
+
+def load_all(session: Session) -> dict[Key, Loaded]:
+    """Make the engine of every model and variant; one that fails is reported and left out."""
+    engines: dict[Key, Loaded] = {}
+    for key in dict.fromkeys(key_of(case) for case in session.job.cases):
+        cases = [case for case in session.job.cases if key_of(case) == key]
         session.begin(cases)
         try:
-            modules[name] = session.load(cases[0])
+            engines[key] = load_engine(session, cases)
         except Exception as error:  # noqa: BLE001 - whatever a model raises becomes its reason
             session.failed(cases, error)
-    return modules
+    return engines
 
 
-def _measure_group(
-    session: Session, modules: dict[str, torch.nn.Module], cases: list[Case]
-) -> None:
+def load_engine(session: Session, cases: list[Case]) -> Loaded:
+    """Load the model and make its variant; the reference's outputs are taken before.
+
+    Sameness does not change from process to process, so it is looked at in the first repeat.
+    """
+    import torch
+
+    first, seed = cases[0], session.job.seed
+    require(first.variant, first.device)
+    module = session.load(first, REFERENCE.with_head(first.variant.head))
+    inputs: dict[str, Inputs] = {
+        case.id: make_inputs(module, _shape(case), case.device, seed) for case in cases
+    }
+    expected = {}
+    if session.job.repeat == 1:
+        with torch.inference_mode():
+            for case in cases:
+                expected[case.id] = _outputs(module_outputs(module(**_first_row(inputs[case.id]))))
+    with session.spend("load_s"):
+        engine = build(module, first.variant, first.device, _first_row(inputs[first.id]))
+    return Loaded(engine, inputs, expected)
+
+
+def _shape(case: Case) -> Workload:
+    """The workload of the inputs that are checked: a text's batches come later, each its own."""
+    return case.workload if case.workload.seq_len else Workload(1, CHECKED_TOKENS)
+
+
+def _first_row(inputs: Inputs) -> dict[str, torch.Tensor]:
+    """A batch of its first sequence alone: rows do not depend on each other."""
+    return {name: value[:1] for name, value in inputs.items()}
+
+
+def _outputs(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+    """The first row of each output, in float32 on the CPU."""
+    return [one[:1].float().cpu() for one in tensors]
+
+
+def _measure_group(session: Session, engines: dict[Key, Loaded], cases: list[Case]) -> None:
+    facts: dict[str, dict[str, float]] = {}
+
+    def prepare(case: Case) -> Callable[[], object]:
+        loaded = engines[key_of(case)]
+        facts[case.id] = checked(session, loaded, case)
+        return with_threads(loaded.engine.bind(loaded.inputs[case.id]), case)
+
     before = Reading.now()
-    seed = session.job.seed
-    found = sample(session, cases, lambda case: prepare(modules[case.model], case, seed))
+    found = sample(session, cases, prepare)
     disturbed = Reading.now().metrics(before)
     for case in cases:
         if case.id in found:
             session.samples(case, found[case.id])
-            session.measured(case, disturbed)
+            session.measured(case, facts[case.id] | disturbed)
+
+
+def checked(session: Session, loaded: Loaded, case: Case) -> dict[str, float]:
+    """Run a case's forward once and hold it against the reference; metrics of what was seen.
+
+    Raises BenchError when its output is not the reference's.
+    """
+    if case.id not in loaded.expected:
+        return {}
+    engine, facts = loaded.engine, dict(loaded.engine.facts)
+    forward = with_threads(engine.bind(loaded.inputs[case.id]), case)
+    session.clock.synchronize()
+    began = session.clock.wall_ns()
+    result = forward()
+    session.clock.synchronize()
+    if case.variant.compile != Compile.NONE.value:
+        facts["compile_time"] = (session.clock.wall_ns() - began) * NS
+    got = _outputs(engine.tensors(result))
+    facts["output_error"] = check(got, loaded.expected[case.id], case.variant.dtype)
+    return facts
+
+
+def with_threads(forward: Callable[[], Any], case: Case) -> Callable[[], Any]:
+    """The forward with its own number of threads, where the cases of a group differ in it.
+
+    Setting the number costs under a microsecond; what it does to caches and threads falls on the
+    first forward after a switch, which is left out.
+    """
+    if case.compares is not Compares.THREADS:
+        return forward
+    import torch
+
+    def threaded() -> Any:
+        if torch.get_num_threads() != case.threads:
+            torch.set_num_threads(case.threads)
+        return forward()
+
+    return threaded
 
 
 def sample(
@@ -61,7 +163,7 @@ def sample(
     prepare: Callable[[Case], Callable[[], object]],
     begin_round: Callable[[int], object] | None = None,
 ) -> dict[str, list[Timed]]:
-    """Warm up and sample one workload; a model that fails leaves the others to go on.
+    """Warm up and sample one workload; a case that fails leaves the others to go on.
 
     `prepare` makes a case's forward; `begin_round` hears the number of each round as it begins.
     Returns all timed forwards by case, without the cases that failed.
@@ -75,14 +177,16 @@ def sample(
         random.Random(f"{job.seed}/{job.repeat}/{cases[0].group}"),  # noqa: S311 - an order, not a key
         Limits(job.budget_s * len(cases), job.precision / 2),
         watch,
+        {case.id: flush for case in cases if (flush := flusher(case)) is not None},
     )
     forwards: dict[str, Callable[[], object]] = {}
     warm: dict[str, list[Timed]] = {}
-    with session.spend("timed_s"), torch.inference_mode():
+    with torch.inference_mode():
         for case in cases:
             try:
                 forward = prepare(case)
-                warm[case.id] = sampler.warm_up(case.id, forward)
+                with session.spend("timed_s"):
+                    warm[case.id] = sampler.warm_up(case.id, forward)
                 forwards[case.id] = forward
             except Exception as error:  # noqa: BLE001, PERF203 - see load_all
                 session.failed([case], error)
@@ -90,7 +194,8 @@ def sample(
             return {}
         warm_s = {name: warm[name][-1].wall_s for name in forwards}
         try:
-            samples = sampler.rounds(forwards, warm_s, begin_round)
+            with session.spend("timed_s"):
+                samples = sampler.rounds(forwards, warm_s, begin_round)
         except Exception as error:  # noqa: BLE001 - see load_all
             session.failed([c for c in cases if c.id in forwards], error)
             return {}
@@ -99,9 +204,3 @@ def sample(
     forwards_s = sum(t.wall_s for one in timed.values() for t in one)
     session.spent["forwards_s"] = session.spent.get("forwards_s", 0.0) + forwards_s
     return timed
-
-
-def prepare(module: torch.nn.Module, case: Case, seed: int) -> Callable[[], object]:
-    """A call of no arguments that runs one forward of the case."""
-    inputs = make_inputs(module, case.workload, case.device, seed)
-    return lambda: module(**inputs)

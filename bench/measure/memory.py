@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from bench.formulas import peak_activation_bytes
-from bench.loading import make_inputs
+from bench.loading import bind
 from bench.measure.session import Session
 from bench.measure.static import weight_bytes
 from bench.spec import Case, Dtype
@@ -36,11 +36,7 @@ def _measure(session: Session, case: Case) -> dict[str, float]:
         "load_peak_rss_bytes": float(peak_rss() - baseline),
         "weight_bytes": float(sum(weight_bytes(module).values())),
     }
-    inputs = make_inputs(module, case.workload, case.device, session.job.seed)
-
-    def forward() -> object:
-        return module(**inputs)
-
+    forward = bind(module, case.workload, case.device, session.job.seed)
     with torch.inference_mode(), session.spend("memory_s"):
         if case.device.startswith("cuda"):
             return values | _cuda(forward, case.device)

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.clock import NS, Clock
-from bench.errors import BenchError
+from bench.errors import BenchError, UnsupportedError
 from bench.loading import import_model_code, load
 from bench.metrics import metric
 from bench.plan import Job, Source
 from bench.sampling import Timed
-from bench.spec import Case, Model, Status, Weights
+from bench.spec import Case, Model, Status, Variant, Weights
 
 if TYPE_CHECKING:
     import torch
@@ -33,13 +33,16 @@ class Session:
     spent: dict[str, float] = field(default_factory=dict)
     began_s: float = 0.0
 
-    def load(self, case: Case) -> torch.nn.Module:
-        """Load the case's model and add the time it took to what was spent on loading."""
+    def load(self, case: Case, variant: Variant | None = None) -> torch.nn.Module:
+        """Load the case's model and add the time it took to what was spent on loading.
+
+        As the case's variant, or as another `variant` from which that one is to be made.
+        """
         model, source = self.named(case.model)
         directory = Path(source.directory) if source.directory else None
         with self.spend("load_s"):
             random = source.weights == Weights.RANDOM.value
-            return load(model, case.variant, directory, case.device, random=random)
+            return load(model, variant or case.variant, directory, case.device, random=random)
 
     def directory(self, case: Case) -> Path:
         """Where the checkpoint of the case's model lies."""
@@ -113,6 +116,8 @@ OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "not enough memory", 
 
 def classify(error: BaseException) -> tuple[Status, str]:
     """Status and one-line reason of an exception that a case raised."""
+    if isinstance(error, UnsupportedError):
+        return Status.SKIPPED, str(error)
     lines = str(error).strip().splitlines()
     reason = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
     exhausted = isinstance(error, MemoryError) or any(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.clock import NS
 from bench.errors import BenchError
-from bench.measure.forward import load_all, sample
+from bench.measure.forward import Key, Loaded, checked, key_of, load_all, sample
 from bench.measure.session import Session
 from bench.sampling import Timed
 from bench.spec import Case
@@ -43,16 +43,16 @@ class Batch:
 
 def measure(session: Session) -> None:
     """Load every model once, then sample each batch size over all of them."""
-    modules = load_all(session)
+    engines = load_all(session)
     if session.job.text is None:
         raise BenchError("a job for text has no text")
     text = read(Path(session.job.text))
-    tokenizers = {name: load_tokenizer(session, name) for name in modules}
+    tokenizers = {name: load_tokenizer(session, name) for name, _ in engines}
     for group in session.job.groups():
-        cases = [case for case in group if case.model in modules]
+        cases = [case for case in group if key_of(case) in engines]
         if cases:
             session.begin(cases)
-            _measure_group(session, modules, tokenizers, text, cases)
+            _measure_group(session, engines, tokenizers, text, cases)
 
 
 def load_tokenizer(session: Session, model: str) -> Any:
@@ -71,7 +71,7 @@ def load_tokenizer(session: Session, model: str) -> Any:
 
 def _measure_group(
     session: Session,
-    modules: dict[str, torch.nn.Module],
+    engines: dict[Key, Loaded],
     tokenizers: dict[str, Any],
     text: Text,
     cases: list[Case],
@@ -87,9 +87,17 @@ def _measure_group(
     }
     turn = [0]  # which batch the forwards of this round take
 
+    facts: dict[str, dict[str, float]] = {}
+
     def prepare(case: Case) -> Callable[[], object]:
-        module, mine = modules[case.model], batches[case.id]
-        return lambda: module(**mine[turn[0]].inputs)
+        loaded = engines[key_of(case)]
+        facts[case.id] = checked(session, loaded, case)
+        forwards = [loaded.engine.bind(batch.inputs) for batch in batches[case.id]]
+
+        def forward() -> object:  # `turn` moves on from round to round
+            return forwards[turn[0]]()
+
+        return forward
 
     def begin_round(number: int) -> None:
         turn[0] = number % BATCHES
@@ -104,7 +112,7 @@ def _measure_group(
         if session.job.repeat == 1:  # counted, so once is enough
             values |= lengths(tokenizers[case.model], text)
         session.samples(case, tokenized[case.id] + found[case.id])
-        session.measured(case, values | disturbed)
+        session.measured(case, values | facts[case.id] | disturbed)
 
 
 def _tokenize_in_turn(

@@ -1,0 +1,275 @@
+"""Turns a loaded float32 module into the variant to be timed: the only place that knows how.
+
+Every variant is made from the same weights in the same way, so that its output can be compared
+with what the module gave before. What this machine cannot run raises UnsupportedError.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import tempfile
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import UnsupportedError
+from bench.loading import ATTENTIONS
+from bench.spec import Attention, Backend, Cache, Compile, Dtype, Variant
+
+if TYPE_CHECKING:
+    import torch
+
+Inputs = Mapping[str, "torch.Tensor"]
+Forward = Callable[[], Any]
+
+EXTRAS = {Backend.ONNXRUNTIME: ("onnxruntime", "onnx"), Backend.OPENVINO: ("openvino", "openvino")}
+"""Per backend the module it needs and the extra of this package that brings it."""
+
+
+@dataclass
+class Engine(ABC):
+    """Something that runs forwards; `facts` are metrics of making it, such as a file's size."""
+
+    facts: dict[str, float] = field(default_factory=dict, init=False)
+
+    @abstractmethod
+    def bind(self, inputs: Inputs) -> Forward:
+        """A forward over these inputs, which are brought into the engine's own form here."""
+
+    @abstractmethod
+    def tensors(self, result: Any) -> list[torch.Tensor]:
+        """What a forward returned, as tensors of shape (batch, ...), in the model's order."""
+
+
+@dataclass
+class TorchEngine(Engine):
+    """A torch module, compiled or not."""
+
+    module: Any
+
+    def bind(self, inputs: Inputs) -> Forward:
+        """See Engine."""
+        module = self.module
+        return lambda: module(**inputs)
+
+    def tensors(self, result: Any) -> list[torch.Tensor]:
+        """See Engine."""
+        return module_outputs(result)
+
+
+@dataclass
+class OnnxEngine(Engine):
+    """An ONNX Runtime session; it takes and gives numpy arrays."""
+
+    session: Any
+
+    def bind(self, inputs: Inputs) -> Forward:
+        """See Engine."""
+        session = self.session
+        wanted = {one.name for one in session.get_inputs()}
+        feed = {name: value.cpu().numpy() for name, value in inputs.items() if name in wanted}
+        return lambda: session.run(None, feed)
+
+    def tensors(self, result: Any) -> list[torch.Tensor]:
+        """See Engine."""
+        import torch
+
+        return [torch.from_numpy(array) for array in result]
+
+
+@dataclass
+class OpenVinoEngine(Engine):
+    """An OpenVINO request, which runs one forward at a time."""
+
+    request: Any
+
+    def bind(self, inputs: Inputs) -> Forward:
+        """See Engine."""
+        request = self.request
+        feed = {name: value.cpu().numpy() for name, value in inputs.items()}
+        return lambda: request.infer(feed, share_inputs=True, share_outputs=True)
+
+    def tensors(self, result: Any) -> list[torch.Tensor]:
+        """See Engine."""
+        import torch
+
+        return [torch.from_numpy(result[i].copy()) for i in range(len(result))]
+
+
+def module_outputs(result: Any) -> list[torch.Tensor]:
+    """The tensors of a transformers output, in its order."""
+    import torch
+
+    return [value for value in result.to_tuple() if isinstance(value, torch.Tensor)]
+
+
+def require(variant: Variant, device: str) -> None:
+    """Raise UnsupportedError, with the reason, for what cannot run here; needs no model."""
+    for problem in _problems(variant, device):
+        raise UnsupportedError(problem)
+
+
+def _problems(variant: Variant, device: str) -> Iterable[str]:
+    yield from _backend_problems(variant, device)
+    yield from _cpu_problems(variant) if device == "cpu" else _cuda_problems(variant, device)
+    if variant.attention == Attention.FLASH.value:
+        if importlib.util.find_spec("flash_attn") is None:
+            yield "flash attention needs the package flash-attn, which is not installed"
+        if variant.dtype not in (Dtype.BFLOAT16.value, Dtype.FLOAT16.value):
+            yield f"flash attention runs in bfloat16 or float16, not in {variant.dtype}"
+
+
+def _backend_problems(variant: Variant, device: str) -> Iterable[str]:
+    backend = Backend(variant.backend)
+    if backend in EXTRAS:
+        module, extra = EXTRAS[backend]
+        if importlib.util.find_spec(module) is None:
+            yield f"{module} is not installed: pip install 'bert-albert-bench[{extra}]'"
+        if variant.dtype != Dtype.FLOAT32.value:
+            yield f"{module} is run in float32 only, not in {variant.dtype}"
+        if device != "cpu":
+            yield f"{module} is run on the CPU only, not on {device}"
+        if variant.compile != Compile.NONE.value:
+            yield f"torch.compile does not apply to {module}"
+
+
+def _cuda_problems(variant: Variant, device: str) -> Iterable[str]:
+    import torch
+
+    if variant.dtype == Dtype.INT8.value:
+        yield f"dynamic int8 quantisation runs on the CPU only, not on {device}"
+    if variant.dtype == Dtype.BFLOAT16.value and not torch.cuda.is_bf16_supported():
+        yield f"{device} has no bfloat16"
+
+
+def _cpu_problems(variant: Variant) -> Iterable[str]:
+    import torch
+
+    checks = {
+        Dtype.BFLOAT16.value: torch.ops.mkldnn._is_mkldnn_bf16_supported,  # noqa: SLF001 - torch has no public one
+        Dtype.FLOAT16.value: torch.ops.mkldnn._is_mkldnn_fp16_supported,  # noqa: SLF001 - likewise
+    }
+    onednn = torch.backends.mkldnn.is_available()
+    if onednn and variant.dtype in checks and not checks[variant.dtype]():
+        yield f"this CPU has no {variant.dtype} instructions: torch would emulate it, far slower"
+    if variant.compile == Compile.REDUCE_OVERHEAD.value:
+        yield "reduce-overhead is CUDA graphs, and this is a CPU"
+    if variant.cache == Cache.COLD.value:
+        yield "cold-l2 is a mode of CUDA devices"
+    if variant.attention == Attention.FLASH.value:
+        yield "flash attention runs on CUDA only"
+
+
+def build(module: torch.nn.Module, variant: Variant, device: str, example: Inputs) -> Engine:
+    """Make the engine of a variant from a float32 module, which is changed or used up by it.
+
+    `example` are inputs to export a graph with; its sizes stay free.
+    """
+    require(variant, device)
+    match Backend(variant.backend):
+        case Backend.ONNXRUNTIME:
+            return _onnx(module, example)
+        case Backend.OPENVINO:
+            return _openvino(module, example)
+    return _torch(module, variant)
+
+
+def _torch(module: Any, variant: Variant) -> TorchEngine:
+    import torch
+
+    module.set_attn_implementation(ATTENTIONS.get(variant.attention, variant.attention))
+    if variant.dtype == Dtype.INT8.value:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that torchao will replace it
+            module = torch.ao.quantization.quantize_dynamic(
+                module, {torch.nn.Linear}, dtype=torch.qint8, inplace=True
+            )
+    else:
+        module = module.to(getattr(torch, variant.dtype))
+    if variant.compile != Compile.NONE.value:
+        # Each workload is compiled for its own sizes, as someone who tunes for one would do.
+        module = torch.compile(module, mode=variant.compile, dynamic=False)
+    return TorchEngine(module)
+
+
+def _threads() -> int:
+    import torch
+
+    return torch.get_num_threads()
+
+
+class _Plain:
+    """Makes a module that takes two tensors and gives a tuple, which is what exporters trace."""
+
+    def __new__(cls, module: Any) -> Any:
+        """The wrapper is a torch module; torch is imported only where one is made."""
+        import torch
+
+        class Plain(torch.nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.inner = module
+
+            def forward(self, input_ids: Any, attention_mask: Any) -> Any:
+                return tuple(module_outputs(self.inner(input_ids, attention_mask)))
+
+        return Plain()
+
+
+def _onnx(module: Any, example: Inputs) -> OnnxEngine:
+    """Export with torch.onnx and load the file; its size is that of all its parts on disk."""
+    import onnxruntime
+    import torch
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = _threads()
+    options.inter_op_num_threads = 1
+    module.set_attn_implementation(Attention.SDPA.value)
+    sizes = {0: torch.export.Dim("batch", min=1), 1: torch.export.Dim("tokens", min=2)}
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "model.onnx"
+        torch.onnx.export(
+            _Plain(module).eval(),
+            (example["input_ids"], example["attention_mask"]),
+            path,
+            input_names=["input_ids", "attention_mask"],
+            dynamic_shapes=(sizes, sizes),
+            dynamo=True,
+            verbose=False,
+        )
+        size = sum(file.stat().st_size for file in Path(place).iterdir())
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    engine = OnnxEngine(session)
+    engine.facts["artifact_bytes"] = float(size)
+    return engine
+
+
+def _openvino(module: Any, example: Inputs) -> OpenVinoEngine:
+    """Convert with OpenVINO's own front end, tuned for the latency of one request."""
+    import openvino
+
+    module.set_attn_implementation(Attention.SDPA.value)
+    model = openvino.convert_model(
+        _Plain(module).eval(),
+        example_input=(example["input_ids"], example["attention_mask"]),
+    )
+    names = ("input_ids", "attention_mask")
+    for port, name in zip(model.inputs, names, strict=True):
+        port.get_tensor().set_names({name})
+    hints = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": _threads(),
+        # Other precisions are variants of their own.
+        "INFERENCE_PRECISION_HINT": "f32",
+    }
+    request = openvino.Core().compile_model(model, "CPU", hints).create_infer_request()
+    engine = OpenVinoEngine(request)
+    with tempfile.TemporaryDirectory() as place:
+        openvino.save_model(model, Path(place) / "model.xml", compress_to_fp16=False)
+        engine.facts["artifact_bytes"] = float(
+            sum(file.stat().st_size for file in Path(place).iterdir())
+        )
+    return engine

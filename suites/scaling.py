@@ -1,0 +1,15 @@
+"""How much faster a forward gets with more threads of the CPU."""
+
+from bench.spec import Compares, Grid, Measure, Suite
+
+SUITE = Suite(
+    name="scaling",
+    title="Speed-up by number of threads",
+    measure=Measure.FORWARD,
+    compares=Compares.THREADS,
+    by_default=False,
+    grids={
+        "quick": Grid(batch_sizes=(1, 8), seq_lens=(128,)),
+        "full": Grid(batch_sizes=(1, 8, 32), seq_lens=(32, 128, 512)),
+    },
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,10 @@ KEY = ("suite", "model", "device", "dtype", "attention", "batch_size", "seq_len"
 """What makes two cases of different runs the same case, whatever machine they ran on."""
 JUDGED = ("latency", "cpu_time", "peak_rss_bytes")
 """Metrics with an interval that are judged; the others are derived from these, or too noisy."""
+SHARE = "gemm_share"
+"""Judged as well: it outlives a busy machine, though not another processor or another library."""
+SHARE_FACTS = frozenset({"python", "transformers"})
+"""What may differ between two fingerprints without changing how fast the matrix product is."""
 PAIRED = ("latency", "cpu_time")
 """Metrics whose ratio between two models was measured in turn, and so outlives a busy machine."""
 CHECKPOINT = "checkpoint_bytes"
@@ -122,8 +126,11 @@ def compare(baseline: Figures, candidate: Figures, thresholds: Thresholds) -> Co
     )
     findings = [*exact(baseline, candidate)]
     note = f"different {', '.join(differing)}" if differing else ""
+    share_note = note if set(differing) - SHARE_FACTS else ""
     for key in baseline.figures.keys() & candidate.figures.keys():
-        findings.extend(_timed(baseline.figures[key], candidate.figures[key], thresholds, note))
+        old, new = baseline.figures[key], candidate.figures[key]
+        findings.extend(_timed(JUDGED, old, new, thresholds, note))
+        findings.extend(_timed((SHARE,), old, new, thresholds, share_note))
     for key in baseline.ratios.keys() & candidate.ratios.keys():
         findings.extend(_ratios(key, baseline, candidate, thresholds))
     order = {case: i for i, (case, *_) in enumerate(candidate.ended.values())}
@@ -199,9 +206,14 @@ def _exact_figure(case: str, name: str, old: Value, new: Value | None) -> Findin
 
 
 def _timed(
-    old: dict[str, Value], new: dict[str, Value], thresholds: Thresholds, note: str
+    names: Sequence[str],
+    old: dict[str, Value],
+    new: dict[str, Value],
+    thresholds: Thresholds,
+    note: str,
 ) -> Iterator[Finding]:
-    for name in JUDGED:
+    """Findings of these metrics; `note` says why they cannot be compared, if they cannot."""
+    for name in names:
         if name not in old or name not in new:
             continue
         b, c = old[name], new[name]
@@ -229,10 +241,13 @@ def judged(case: str, name: str, old: Value, new: Value, threshold: float) -> Fi
     """
     ratio, low, high = ratio_interval(old, new)
     top, bottom = 1 + threshold, 1 / (1 + threshold)
+    above, below = Verdict.SLOWER, Verdict.FASTER
+    if name in METRICS and METRICS[name].better > 0:
+        above, below = below, above
     if low > top:
-        verdict = Verdict.SLOWER
+        verdict = above
     elif high < bottom:
-        verdict = Verdict.FASTER
+        verdict = below
     elif bottom <= low and high <= top:
         verdict = Verdict.WITHIN_NOISE
     else:

@@ -7,9 +7,11 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from bench.formulas import forward_flops
 from bench.loading import make_inputs
+from bench.measure import gemm
 from bench.measure.session import Session
-from bench.sampling import Limits, Sampler, Timed
+from bench.sampling import Limits, Sampler, Timed, Yardstick
 from bench.spec import Case
 from bench.watch import Reading, RoundWatch
 
@@ -47,23 +49,37 @@ def _measure_group(
 ) -> None:
     before = Reading.now()
     seed = session.job.seed
-    found = sample(session, cases, lambda case: prepare(modules[case.model], case, seed))
+    products = Yardstick(gemm.product(cases[0].device, cases[0].variant.dtype))
+    found = sample(session, cases, lambda case: prepare(modules[case.model], case, seed), products)
     disturbed = Reading.now().metrics(before)
     for case in cases:
         if case.id in found:
             session.samples(case, found[case.id])
-            session.measured(case, disturbed)
+            session.measured(case, disturbed | share(session, case, found[case.id], products))
+
+
+def share(
+    session: Session, case: Case, found: list[Timed], products: Yardstick
+) -> dict[str, float]:
+    """How fast the case ran beside the matrix product; nothing where its FLOPs are not known."""
+    arch = session.named(case.model)[0].architecture
+    if arch is None:
+        return {}
+    counted = forward_flops(arch, case.workload)
+    return gemm.share(case, lambda _: counted, found, products.samples)
 
 
 def sample(
     session: Session,
     cases: list[Case],
     prepare: Callable[[Case], Callable[[], object]],
+    yardstick: Yardstick,
     begin_round: Callable[[int], object] | None = None,
 ) -> dict[str, list[Timed]]:
     """Warm up and sample one workload; a model that fails leaves the others to go on.
 
-    `prepare` makes a case's forward; `begin_round` hears the number of each round as it begins.
+    `prepare` makes a case's forward; `yardstick` is run in each round besides; `begin_round` hears
+    the number of each round as it begins.
     Returns all timed forwards by case, without the cases that failed.
     """
     import torch
@@ -75,6 +91,7 @@ def sample(
         random.Random(f"{job.seed}/{job.repeat}/{cases[0].group}"),  # noqa: S311 - an order, not a key
         Limits(job.budget_s * len(cases), job.precision / 2),
         watch,
+        yardstick,
     )
     forwards: dict[str, Callable[[], object]] = {}
     warm: dict[str, list[Timed]] = {}
@@ -95,6 +112,7 @@ def sample(
             session.failed([c for c in cases if c.id in forwards], error)
             return {}
     session.rounds(cases[0].group, watch.rows)
+    session.products(cases[0].group, yardstick.samples)
     timed = {name: warm[name] + samples[name] for name in forwards}
     forwards_s = sum(t.wall_s for one in timed.values() for t in one)
     session.spent["forwards_s"] = session.spent.get("forwards_s", 0.0) + forwards_s

@@ -179,6 +179,29 @@ def test_a_share_that_fell_is_slower_and_one_that_rose_is_faster(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("factor", "share", "verdict"),
+    [
+        (1.5, 0.80, Verdict.UNKNOWN),
+        (1.5, 0.60, Verdict.SLOWER),
+        (0.6, 0.80, Verdict.UNKNOWN),
+        (0.6, 1.20, Verdict.FASTER),
+    ],
+)
+def test_seconds_that_moved_with_the_product_are_the_machines(tmp_path, factor, share, verdict):
+    """Load slows both, a change of the code only the forwards."""
+    one = case()
+    moved = [[s * factor for s in repeat] for repeat in STEADY]
+    old = {"walls": {one.id: STEADY}, "measured": {one.id: {"gemm_share": [0.80, 0.801, 0.799]}}}
+    new = {
+        "walls": {one.id: moved},
+        "measured": {one.id: {"gemm_share": [share, share + 0.001, share - 0.001]}},
+    }
+    found, _ = compared(tmp_path, ([one], old), ([one], new))
+    assert found[one.id, "latency"].verdict is verdict
+    assert ("matrix product" in found[one.id, "latency"].note) is (verdict is Verdict.UNKNOWN)
+
+
+@pytest.mark.parametrize(
     ("fact", "verdict"),
     [("transformers", Verdict.SLOWER), ("torch", Verdict.INCOMPARABLE)],
 )

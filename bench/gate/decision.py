@@ -9,7 +9,9 @@ SCREEN_ALARM per case x the confirmation's, of which the latter is set so that a
 run together stay below FAMILY_ALARM. Misses add up: SCREEN_MISS + CONFIRM_MISS < 5 %.
 
 The spread between pairs is not known after three of them, so that its estimate leans on what was
-measured before (PRIOR_SD, with the weight of PRIOR_PAIRS pairs; Smyth 2004, moderated t).
+measured before (PRIOR_SD, with the weight of PRIOR_PAIRS pairs; Smyth 2004, moderated t), unless
+the pairs themselves refute that. A confirmation that finds a wider spread than it was planned for
+takes more pairs (Stein 1945), so that noise makes a verdict late or unknown rather than wrong.
 `bench noise --study` and tests/test_gate_decision.py check the promised rates by simulation.
 """
 
@@ -20,6 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from scipy.stats import chi2
 from scipy.stats import t as student
 
 from bench.gate.verdict import Verdict
@@ -39,8 +42,11 @@ PRIOR_SD = 0.02
 """Spread (sd) of one pair's log-ratio: between the 1.5 % of large and the 2.4 % of small models
 that were measured on a shared, loaded 2-core machine."""
 PRIOR_PAIRS = 2
-"""Little, so that a machine three times as noisy still keeps close to the promised rates."""
-LEAST_FRESH = 2
+"""Little, so that a machine twice as noisy keeps the promised rates."""
+PRIOR_REFUTED = 0.1
+"""Pairs that disagree as much as this share would by chance speak for themselves alone."""
+LEAST_FRESH, MOST_FRESH = 2, 40
+"""Pairs of a confirmation; what is not clear after the most is unknown."""
 CONFIDENCE = 0.95
 
 
@@ -48,6 +54,12 @@ CONFIDENCE = 0.95
 def quantile(tail: float, freedom: int) -> float:
     """Student's t beyond which a share `tail` lies."""
     return float(student.ppf(1 - tail, freedom))
+
+
+@lru_cache(maxsize=256)
+def widest(freedom: int) -> float:
+    """Squared deviations beyond which pairs refute the spread that was measured before."""
+    return PRIOR_SD**2 * float(chi2.ppf(1 - PRIOR_REFUTED, freedom))
 
 
 @dataclass
@@ -83,8 +95,7 @@ class CaseTest:
         if self.needed:
             self.fresh.append(log_ratio)
             if len(self.fresh) >= self.needed:
-                above = mean(self.fresh) > self.line
-                self.verdict = Verdict.SLOWER if above else Verdict.WITHIN_NOISE
+                self._confirm()
             return
         self.screen.append(log_ratio)
         if len(self.screen) in LOOKS:
@@ -99,9 +110,23 @@ class CaseTest:
             faster = found < -self.line and found + alarm < 0
             self.verdict = Verdict.FASTER if faster else Verdict.WITHIN_NOISE
         elif found > self.line and found - alarm > 0:
-            self.needed = fresh_pairs(self.line, sd, freedom, self.family)
+            self.needed = fresh_pairs(self.line, reach(sd, freedom, self.family))
         elif index == len(LOOKS) - 1:
             self.verdict = Verdict.UNKNOWN
+
+    def _confirm(self) -> None:
+        """Judge the fresh pairs, or ask for more where they spread more than was thought."""
+        freedom, sd = spread(self.screen, self.fresh)
+        wide = reach(sd, freedom, self.family)
+        found, half = mean(self.fresh), wide / math.sqrt(len(self.fresh))
+        if found > self.line and (half <= self.line or found > half):
+            self.verdict = Verdict.SLOWER
+        elif found <= self.line and (half <= self.line or found + half < self.effect):
+            self.verdict = Verdict.WITHIN_NOISE
+        elif len(self.fresh) >= MOST_FRESH:
+            self.verdict = Verdict.UNKNOWN
+        else:
+            self.needed = fresh_pairs(self.line, wide)
 
     @property
     def pairs(self) -> int:
@@ -110,9 +135,9 @@ class CaseTest:
 
     def more(self) -> int:
         """About how many more pairs a verdict would take, at the spread seen so far."""
-        if self.needed:
+        if self.needed > len(self.fresh):
             return self.needed - len(self.fresh)
-        freedom, sd = spread(self.screen)
+        freedom, sd = spread(self.screen, self.fresh)
         tail = SCREEN_MISS * min(SPENDING)
         enough = math.ceil((quantile(tail, freedom) * sd / self.line) ** 2)
         return max(1, enough - len(self.screen))
@@ -127,18 +152,28 @@ def effect(slowdown: float) -> float:
     return math.log1p(slowdown)
 
 
-def fresh_pairs(line: float, sd: float, freedom: int, family: int) -> int:
-    """Pairs whose mean lies on the right side of the line but for the confirmation's errors."""
+def reach(sd: float, freedom: int, family: int) -> float:
+    """How far one pair may lie from the truth but for the confirmation's errors."""
     alarm = min(MOST_CONFIRM_ALARM, FAMILY_ALARM / (family * SCREEN_ALARM))
-    reach = quantile(min(alarm, CONFIRM_MISS), freedom) * sd
-    return max(LEAST_FRESH, math.ceil((reach / line) ** 2))
+    return quantile(min(alarm, CONFIRM_MISS), freedom) * sd
 
 
-def spread(values: Sequence[float]) -> tuple[int, float]:
-    """Degrees of freedom and sd of one pair, from these pairs and from what was known before."""
-    freedom = PRIOR_PAIRS + max(0, len(values) - 1)
-    centre = mean(values) if values else 0.0
-    squares = sum((v - centre) ** 2 for v in values)
+def fresh_pairs(line: float, wide: float) -> int:
+    """Pairs whose mean lies on the right side of the line where one reaches as wide as this."""
+    return min(MOST_FRESH, max(LEAST_FRESH, math.ceil((wide / line) ** 2)))
+
+
+def spread(*groups: Sequence[float]) -> tuple[int, float]:
+    """Degrees of freedom and sd of one pair, from groups of pairs with a mean each.
+
+    What was known before counts as well, unless the pairs refute it.
+    """
+    held = [group for group in groups if group]
+    own = sum(len(group) - 1 for group in held)
+    squares = sum((v - mean(group)) ** 2 for group in held for v in group)
+    if own and squares > widest(own):
+        return own, math.sqrt(squares / own)
+    freedom = PRIOR_PAIRS + own
     return freedom, math.sqrt((PRIOR_PAIRS * PRIOR_SD**2 + squares) / freedom)
 
 

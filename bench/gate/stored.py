@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ SHARE_FACTS = frozenset({"python", "transformers"})
 """What may differ between two fingerprints without changing how fast the matrix product is."""
 PAIRED = ("latency", "cpu_time")
 """Metrics whose ratio between two models was measured in turn, and so outlives a busy machine."""
+OF_LOAD = "its share of the matrix product's speed stayed: the machine's load, not the code"
 CHECKPOINT = "checkpoint_bytes"
 
 Key = tuple[Any, ...]
@@ -67,6 +68,11 @@ def read(directory: Path) -> Figures:
         from bench import stats
 
         summary, ratios = stats.summarise(run), stats.ratios(run)
+    return figures(run, summary, ratios)
+
+
+def figures(run: records.Run, summary: pd.DataFrame, ratios: pd.DataFrame) -> Figures:
+    """A run with what was computed of it, as the comparison needs it."""
     ended = {
         _key(row): (str(row["case"]), "", "it was never measured")
         for row in run.environment["run"]["plan"]
@@ -133,6 +139,7 @@ def compare(baseline: Figures, candidate: Figures, thresholds: Thresholds) -> Co
         findings.extend(_timed((SHARE,), old, new, thresholds, share_note))
     for key in baseline.ratios.keys() & candidate.ratios.keys():
         findings.extend(_ratios(key, baseline, candidate, thresholds))
+    findings = _without_load(findings, thresholds)
     order = {case: i for i, (case, *_) in enumerate(candidate.ended.values())}
     findings.sort(key=lambda f: (order.get(f.case, -1), f.verdict is Verdict.EQUAL))
     notes = [f"seconds and bytes in use are not compared: {note}"] if note else []
@@ -221,6 +228,25 @@ def _timed(
             yield Finding(c.case, name, Verdict.INCOMPARABLE, c.unit, b.value, c.value, note=note)
         else:
             yield judged(c.case, name, b, c, thresholds.of(c.case))
+
+
+def _without_load(findings: Sequence[Finding], thresholds: Thresholds) -> list[Finding]:
+    """Findings in which seconds that moved while the share did not are unknown.
+
+    The product was timed in the same rounds, so that load moved both and a change would part them.
+    """
+    shares = {f.case: f for f in findings if f.metric == SHARE}
+
+    def of_load(finding: Finding) -> bool:
+        share, within = shares.get(finding.case), 1 + thresholds.of(finding.case)
+        if share is None or finding.metric not in PAIRED:
+            return False
+        as_fast = finding.verdict is Verdict.SLOWER and share.low >= 1 / within
+        return as_fast or (finding.verdict is Verdict.FASTER and share.high <= within)
+
+    return [
+        replace(f, verdict=Verdict.UNKNOWN, note=OF_LOAD) if of_load(f) else f for f in findings
+    ]
 
 
 def _ratios(

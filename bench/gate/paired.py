@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -55,6 +56,8 @@ class _Evidence:
     """Log-ratios by the clock that is not judged, to be shown beside it."""
     seconds: dict[str, list[float]] = field(default_factory=lambda: {s: [] for s in SIDES})
     failure: str = ""
+    presence: Verdict = Verdict.FAILED
+    """What a failure means: that one side has no such case (new, missing), or just that."""
 
     @property
     def is_open(self) -> bool:
@@ -109,8 +112,9 @@ class PairedGate:
             self._fail(pending, str(error))
             return
         try:
-            for case, reason in processes.failed().items():
-                self._fail([case], reason)
+            for case, reasons in processes.failed().items():
+                self._fail([case], " and ".join(f"{s}: {why}" for s, why in reasons.items()))
+                self._known[case].presence = presence(case, reasons)
             pending = [case for case in left if case not in processes.failed()]
             for case in list(pending):
                 self._sample(processes, pair, case)
@@ -158,9 +162,31 @@ class PairedGate:
             medians = {s: statistics.median(known.seconds[s]) for s in SIDES}
             finding = replace(finding, baseline=medians[BASELINE], candidate=medians[CANDIDATE])
         if known.failure:
-            return replace(finding, note=known.failure)
+            return replace(finding, verdict=known.presence, note=known.failure)
         verdict = test.verdict or Verdict.UNKNOWN
         return replace(finding, verdict=verdict, note=_told(known, verdict, pair_s, self.clock))
+
+
+def presence(case: str, reasons: Mapping[str, str]) -> Verdict:
+    """New or missing where just one side has no such model; else failed."""
+    if len(reasons) != 1:
+        return Verdict.FAILED
+    (side, reason), name = *reasons.items(), case.partition("/")[2]
+    if not _absent(name, reason):
+        return Verdict.FAILED
+    return Verdict.NEW if side == BASELINE else Verdict.MISSING
+
+
+def _absent(name: str, reason: str) -> bool:
+    """Whether a side's reason says that it has no such function, module or model at all."""
+    module, _, function = name.partition(":")
+    parents = list(itertools.accumulate(module.split("."), lambda a, b: f"{a}.{b}"))
+    known = (
+        f"AttributeError: module '{module}' has no attribute '{function}'",
+        *(f"ModuleNotFoundError: No module named '{parent}'" for parent in parents),
+        f"UsageError: no model '{name.partition('/')[0]}'",
+    )
+    return reason.startswith(known)
 
 
 def _told(known: _Evidence, verdict: Verdict, pair_s: float, clock: Clock) -> str:

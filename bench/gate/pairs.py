@@ -54,8 +54,8 @@ class Turn:
 class Pair(Protocol):
     """The seam for process pairs: tests put scripted sides here."""
 
-    def failed(self) -> Mapping[str, str]:
-        """Reasons by id of the cases that a side could not load."""
+    def failed(self) -> Mapping[str, Mapping[str, str]]:
+        """Cases that could not be loaded, by id: the reason of each side that could not."""
 
     def turn(self, side: str, case: str, forwards: int) -> list[tuple[float, float]]:
         """Let one side run forwards of a case; wall and CPU seconds of each."""
@@ -73,7 +73,7 @@ class ProcessPair:
     """What each side loads (`bench/gate/side.py` says how it is written)."""
     timeout_s: float
     _processes: dict[str, _SideProcess] = field(default_factory=dict, init=False)
-    _failed: dict[str, str] = field(default_factory=dict, init=False)
+    _failed: dict[str, dict[str, str]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         try:
@@ -83,12 +83,12 @@ class ProcessPair:
                 )
             for name, process in self._processes.items():
                 for case, reason in process.load().items():
-                    self._failed.setdefault(case, f"{name}: {reason}")
+                    self._failed.setdefault(case, {})[name] = reason
         except BaseException:
             self.close()
             raise
 
-    def failed(self) -> Mapping[str, str]:
+    def failed(self) -> Mapping[str, Mapping[str, str]]:
         """See Pair."""
         return self._failed
 

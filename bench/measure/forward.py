@@ -114,8 +114,12 @@ def sample(
     session.rounds(cases[0].group, watch.rows)
     session.products(cases[0].group, yardstick.samples)
     timed = {name: warm[name] + samples[name] for name in forwards}
-    forwards_s = sum(t.wall_s for one in timed.values() for t in one)
-    session.spent["forwards_s"] = session.spent.get("forwards_s", 0.0) + forwards_s
+    spent = {
+        "forwards_s": sum(t.wall_s for one in timed.values() for t in one),
+        "gemm_s": sum(t.wall_s for t in yardstick.samples),
+    }
+    for name, seconds in spent.items():
+        session.spent[name] = session.spent.get(name, 0.0) + seconds
     return timed
 
 

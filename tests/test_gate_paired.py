@@ -173,6 +173,15 @@ def test_a_case_that_cannot_be_loaded_leaves_the_others(writer):
     assert findings[0].note == "candidate: no such thing"
 
 
+def test_a_test_that_gives_up_does_not_ask_for_time(writer):
+    """After the last look more time would change nothing: the remedy is another one."""
+    factors = itertools.cycle((1.5, 1 / 1.5))
+    (finding,) = gate(writer, lambda _: FakePair(slower_by(next(factors)))).run()
+    assert finding.verdict is Verdict.UNKNOWN
+    assert "--max-time" not in finding.note
+    assert "larger --threshold" in finding.note
+
+
 @pytest.mark.parametrize("error", [CaseError("candidate: it raised"), SideError("candidate: died")])
 def test_a_side_that_fails_while_running_fails_the_case(writer, error):
     """An exception of the module and the death of its process both become the reason."""

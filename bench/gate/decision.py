@@ -3,15 +3,14 @@
 Two hypotheses: the sides are equal, or the candidate is slower by the threshold; the line lies
 halfway. At a few planned looks the *screen* clears a case when the mean log-ratio lies below the
 line and a regression of the threshold's size is refuted, and suspects it when the mean lies above
-the line and equality is refuted. A suspect is judged by *fresh* pairs alone, which must lie above
-the line as well. So a false alarm needs two independent accidents, and its rate is a product:
+the line and equality is refuted. A suspect is judged by *fresh* pairs alone, at such looks and by
+the same rule. So a false alarm needs two independent accidents, and its rate is a product:
 SCREEN_ALARM per case x the confirmation's, of which the latter is set so that all cases of a gate
 run together stay below FAMILY_ALARM. Misses add up: SCREEN_MISS + CONFIRM_MISS < 5 %.
 
 The spread between pairs is not known after three of them, so that its estimate leans on what was
 measured before (PRIOR_SD, with the weight of PRIOR_PAIRS pairs; Smyth 2004, moderated t), unless
-the pairs themselves refute that. A confirmation that finds a wider spread than it was planned for
-takes more pairs (Stein 1945), so that noise makes a verdict late or unknown rather than wrong.
+the pairs themselves refute that: so noise makes a verdict late or unknown rather than wrong.
 `bench noise --study` and tests/test_gate_decision.py check the promised rates by simulation.
 """
 
@@ -27,9 +26,10 @@ from scipy.stats import t as student
 
 from bench.gate.verdict import Verdict
 
-LOOKS = (3, 4, 6, 9, 13, 20)
-"""Pairs after which the screen looks: half as many again each time, so that looks stay few."""
-SPENDING = (0.2, 0.25, 0.2, 0.15, 0.1, 0.1)
+LOOKS = (3, 4, 6, 9, 13, 20, 30, 45, 68)
+"""Pairs after which the screen looks: half as many again each time, so that looks stay few. It is
+time that ends most runs in which the last of them would be needed."""
+SPENDING = (0.2, 0.25, 0.2, 0.12, 0.08, 0.05, 0.04, 0.03, 0.03)
 """Share of the screen's error rates spent at each look; most cases are clear at the first two."""
 SCREEN_ALARM = 0.05
 SCREEN_MISS = 0.03
@@ -45,8 +45,6 @@ PRIOR_PAIRS = 2
 """Little, so that a machine twice as noisy keeps the promised rates."""
 PRIOR_REFUTED = 0.1
 """Pairs that disagree as much as this share would by chance speak for themselves alone."""
-LEAST_FRESH, MOST_FRESH = 2, 40
-"""Pairs of a confirmation; what is not clear after the most is unknown."""
 CONFIDENCE = 0.95
 
 
@@ -74,8 +72,7 @@ class CaseTest:
     family: int
     screen: list[float] = field(default_factory=list)
     fresh: list[float] = field(default_factory=list)
-    needed: int = 0
-    """Fresh pairs that a suspect needs; 0 while there is no suspicion."""
+    suspected: bool = False
     verdict: Verdict | None = None
 
     @property
@@ -88,45 +85,41 @@ class CaseTest:
         """Halfway between the hypotheses."""
         return self.effect / 2
 
+    @property
+    def current(self) -> list[float]:
+        """The pairs that are judged now: the screen's, or the fresh ones of a suspect."""
+        return self.fresh if self.suspected else self.screen
+
+    @property
+    def errors(self) -> tuple[float, float]:
+        """Rates of a false alarm and of a miss that may be spent on what is judged now."""
+        if not self.suspected:
+            return SCREEN_ALARM, SCREEN_MISS
+        alarm = min(MOST_CONFIRM_ALARM, FAMILY_ALARM / (self.family * SCREEN_ALARM))
+        return alarm, CONFIRM_MISS
+
     def add(self, log_ratio: float) -> None:
         """Take in one more pair, and decide where a look is planned."""
         if self.verdict is not None:
             return
-        if self.needed:
-            self.fresh.append(log_ratio)
-            if len(self.fresh) >= self.needed:
-                self._confirm()
-            return
-        self.screen.append(log_ratio)
-        if len(self.screen) in LOOKS:
-            self._look(LOOKS.index(len(self.screen)))
+        self.current.append(log_ratio)
+        if len(self.current) in LOOKS:
+            self._look(LOOKS.index(len(self.current)))
 
     def _look(self, index: int) -> None:
-        freedom, sd = spread(self.screen)
-        error, found = sd / math.sqrt(len(self.screen)), mean(self.screen)
-        alarm = quantile(SCREEN_ALARM * SPENDING[index], freedom) * error
-        miss = quantile(SCREEN_MISS * SPENDING[index], freedom) * error
+        found, (freedom, sd) = mean(self.current), spread(self.screen, self.fresh)
+        alarm, miss = (
+            quantile(rate * SPENDING[index], freedom) * sd / math.sqrt(len(self.current))
+            for rate in self.errors
+        )
         if found <= self.line and found + miss < self.effect:
-            faster = found < -self.line and found + alarm < 0
+            faster = not self.suspected and found < -self.line and found + alarm < 0
             self.verdict = Verdict.FASTER if faster else Verdict.WITHIN_NOISE
         elif found > self.line and found - alarm > 0:
-            self.needed = fresh_pairs(self.line, reach(sd, freedom, self.family))
+            self.verdict = Verdict.SLOWER if self.suspected else None
+            self.suspected = True
         elif index == len(LOOKS) - 1:
             self.verdict = Verdict.UNKNOWN
-
-    def _confirm(self) -> None:
-        """Judge the fresh pairs, or ask for more where they spread more than was thought."""
-        freedom, sd = spread(self.screen, self.fresh)
-        wide = reach(sd, freedom, self.family)
-        found, half = mean(self.fresh), wide / math.sqrt(len(self.fresh))
-        if found > self.line and (half <= self.line or found > half):
-            self.verdict = Verdict.SLOWER
-        elif found <= self.line and (half <= self.line or found + half < self.effect):
-            self.verdict = Verdict.WITHIN_NOISE
-        elif len(self.fresh) >= MOST_FRESH:
-            self.verdict = Verdict.UNKNOWN
-        else:
-            self.needed = fresh_pairs(self.line, wide)
 
     @property
     def pairs(self) -> int:
@@ -135,12 +128,10 @@ class CaseTest:
 
     def more(self) -> int:
         """About how many more pairs a verdict would take, at the spread seen so far."""
-        if self.needed > len(self.fresh):
-            return self.needed - len(self.fresh)
         freedom, sd = spread(self.screen, self.fresh)
-        tail = SCREEN_MISS * min(SPENDING)
+        tail = min(self.errors) * min(SPENDING)
         enough = math.ceil((quantile(tail, freedom) * sd / self.line) ** 2)
-        return max(1, enough - len(self.screen))
+        return max(1, enough - len(self.current))
 
     def interval(self) -> tuple[float, float, float]:
         """Mean ratio of all pairs with its 95 % t interval, which leans on no prior."""
@@ -150,17 +141,6 @@ class CaseTest:
 def effect(slowdown: float) -> float:
     """The log-ratio of a slowdown given as a fraction."""
     return math.log1p(slowdown)
-
-
-def reach(sd: float, freedom: int, family: int) -> float:
-    """How far one pair may lie from the truth but for the confirmation's errors."""
-    alarm = min(MOST_CONFIRM_ALARM, FAMILY_ALARM / (family * SCREEN_ALARM))
-    return quantile(min(alarm, CONFIRM_MISS), freedom) * sd
-
-
-def fresh_pairs(line: float, wide: float) -> int:
-    """Pairs whose mean lies on the right side of the line where one reaches as wide as this."""
-    return min(MOST_FRESH, max(LEAST_FRESH, math.ceil((wide / line) ** 2)))
 
 
 def spread(*groups: Sequence[float]) -> tuple[int, float]:

@@ -45,6 +45,7 @@ OpenPair = Callable[[Sequence[str]], Pair]
 """Starts a process pair that has loaded these cases."""
 Note = Callable[[str], None]
 MINUTE = 60.0
+REMEDY = "give a larger --threshold, or close other programs"
 
 
 @dataclass
@@ -97,7 +98,7 @@ class PairedGate:
         return [self._finding(case, longest) for case in self.cases]
 
     def _progress(self, pair: int, left: Sequence[str], spent_s: float) -> str:
-        suspects = sum(self._known[case].test.needed > 0 for case in left)
+        suspects = sum(self._known[case].test.suspected for case in left)
         text = f"pair {pair}: {len(left)} of {len(self.cases)} cases open"
         if suspects:
             text += f", {suspects} suspected and to be confirmed"
@@ -132,7 +133,7 @@ class PairedGate:
             self._fail([case], str(error))
             return
         known = self._known[case]
-        stage = "fresh" if known.test.needed else "screen"
+        stage = "fresh" if known.test.suspected else "screen"
         (wall, rounds), (cpu, _) = log_ratio(turns, "wall_s"), log_ratio(turns, "cpu_s")
         write_pair(self.writer, case, pair, stage, turns)
         judged, other = (wall, cpu) if self.clock is Clock.WALL else (cpu, wall)
@@ -193,7 +194,7 @@ def _told(known: _Evidence, verdict: Verdict, pair_s: float, clock: Clock) -> st
     """What stands beside a verdict: pairs, CPU time, and what an unknown one would take."""
     test = known.test
     parts = [f"{test.pairs} pairs"]
-    if test.needed:
+    if test.suspected:
         confirmed = "" if verdict is Verdict.SLOWER else "not "
         if verdict is not Verdict.UNKNOWN:
             parts.append(f"suspicion {confirmed}confirmed by {len(test.fresh)} fresh ones")
@@ -204,7 +205,9 @@ def _told(known: _Evidence, verdict: Verdict, pair_s: float, clock: Clock) -> st
     if verdict is Verdict.UNKNOWN:
         more = test.more()
         minutes = math.ceil(more * pair_s / MINUTE)
-        parts.append(f"about {more} more pairs would tell: add {minutes} min to --max-time")
+        # The test itself gave up, or there was no time for it to go on.
+        way = REMEDY if test.verdict is verdict else f"add {minutes} min to --max-time"
+        parts.append(f"about {more} more pairs would tell: {way}")
     return "; ".join(parts)
 
 

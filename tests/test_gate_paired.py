@@ -99,6 +99,19 @@ def test_sampling_stops_when_its_time_is_spent():
     assert pairs.SAMPLING_S <= spent < pairs.SAMPLING_S + 4
 
 
+@pytest.mark.parametrize(("cpu_share", "wanted_s"), [(0.5, 16.0), (0.1, 24.0)])
+def test_a_busy_machine_is_sampled_for_longer(cpu_share, wanted_s):
+    """Seconds of waiting for a core do not count, up to three times the usual time."""
+
+    class Waits(FakePair):
+        def turn(self, side, case, forwards):
+            return [(wall, wall * cpu_share) for wall, _ in super().turn(side, case, forwards)]
+
+    turns = pairs.sample(Waits(slower_by(1.0)), "a", random.Random(0))
+    spent = sum(t.wall_s for t in turns if t.phase != "warmup")
+    assert wanted_s <= spent < wanted_s + 4
+
+
 def test_log_ratio_is_the_median_over_rounds_of_block_minima():
     """A spoilt forward in a block, and a spoilt round, leave it as it is."""
     turns = [Turn(BASELINE, "switch", 1, 99.0, 1)]

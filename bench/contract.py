@@ -83,6 +83,8 @@ def check_tables(environment: Mapping[str, Any], tables: Mapping[str, pd.DataFra
         ("samples", "phase"): PHASES,
         ("measurements", "case"): planned,
         ("rounds", "group"): {group_of(case) for case in planned},
+        ("gemm", "group"): {group_of(case) for case in planned},
+        ("gemm", "phase"): PHASES,
     }
     for (table, column), words in known.items():
         for word in set(tables[table][column].unique()).difference(words):

@@ -62,10 +62,11 @@ def _time_line(spent: Mapping[str, float]) -> str:
     text = f"time: {spent['total_s']:.0f} s in all"
     share = spent.get("forwards_share")
     if share is not None:
+        timing = spent["timed_s"] - spent.get("gemm_s", 0.0)
         text += (
             f"; {spent.get('start_s', 0):.0f} s starting workers, "
             f"{spent.get('load_s', 0):.0f} s loading models; "
-            f"{share:.0%} of {spent['timed_s']:.0f} s of timing were forwards"
+            f"{share:.0%} of {timing:.0f} s of timing were forwards"
         )
         if share < TIMED_SHARE:
             text += f" (less than {TIMED_SHARE:.0%}: the machine was busy with other things)"

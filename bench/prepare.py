@@ -245,6 +245,7 @@ def whole_repeats(run: records.Run) -> records.Run:
         samples=whole(run.samples),
         measurements=whole(run.measurements),
         rounds=whole(run.rounds),
+        gemm=whole(run.gemm),
     )
 
 

@@ -59,6 +59,7 @@ class Run:
     samples: pd.DataFrame
     measurements: pd.DataFrame
     rounds: pd.DataFrame
+    gemm: pd.DataFrame
     damage: tuple[str, ...] = ()
 
     @property

@@ -189,8 +189,8 @@ class Runner:
                 # After a timed case's samples come its disturbances, without which it is whole.
                 if event["case"] not in progress.delivered:
                     self._deliver(progress, event["case"], job.repeat)
-            case "rounds":
-                self.writer.append_batch("rounds", event["group"], job.repeat, event["rows"])
+            case "rounds" | "gemm" as table:
+                self.writer.append_batch(table, event["group"], job.repeat, event["rows"])
             case "failed":
                 case = progress.cases[event["case"]]
                 self._fail(case, Status(event["status"]), event["reason"])

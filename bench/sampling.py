@@ -82,6 +82,19 @@ class Limits:
     precision: float
 
 
+YARDSTICK = "(yardstick)"
+YARDSTICK_BLOCK = 3
+"""Samples of a yardstick in a round, of which the fastest counts: a tenth of a round or less."""
+
+
+@dataclass
+class Yardstick:
+    """A fixed piece of work, run at the start of each round; `samples` keeps every run of it."""
+
+    work: Forward
+    samples: list[Timed] = field(default_factory=list)
+
+
 @dataclass
 class Sampler:
     """Samples the forwards of one workload; the clock and the random order are its seams."""
@@ -90,6 +103,7 @@ class Sampler:
     rng: random.Random
     limits: Limits
     watch: Watch | None = None
+    yardstick: Yardstick | None = None
     before: Mapping[str, Callable[[], object]] = field(default_factory=dict)
     """By name, what is called before each forward and belongs to no time."""
     _last: str = field(default="", init=False)
@@ -142,12 +156,20 @@ class Sampler:
         """A block of each model; all of it marked when the round cannot be used."""
         if self.watch is not None:
             self.watch.begin()
+        fixed: list[Running] = []
+        if self.yardstick is not None:
+            # Under a name of its own, so that it is a switch and the next model's forward as well.
+            fixed = self._block(YARDSTICK, self.yardstick.work, YARDSTICK_BLOCK, count)
         running = {name: self._block(name, forwards[name], size, count) for name in order}
         self.clock.synchronize()
+        products = self._read(fixed)
         blocks = {name: self._read(block) for name, block in running.items()}
-        if self.watch is None or self.watch.end(count):
-            return blocks
-        return {n: [replace(t, phase="disturbed") for t in block] for n, block in blocks.items()}
+        if self.watch is not None and not self.watch.end(count):
+            products = _disturbed(products)
+            blocks = {name: _disturbed(block) for name, block in blocks.items()}
+        if self.yardstick is not None:
+            self.yardstick.samples.extend(products)
+        return blocks
 
     def _spent(self, began: int, *, kept: bool) -> bool:
         """Whether the budget is; it is stretched while there is no round that can be used."""
@@ -197,6 +219,11 @@ class Sampler:
             <= self.limits.precision
             for other in others
         )
+
+
+def _disturbed(block: Sequence[Timed]) -> list[Timed]:
+    """The same forwards, marked as of a round that cannot be used."""
+    return [replace(timed, phase="disturbed") for timed in block]
 
 
 def _minimum(block: Sequence[Timed]) -> list[float]:

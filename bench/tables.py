@@ -50,8 +50,7 @@ CASES = {
 }
 PLACE = {"repeat": "int", "index": "int", "of": "int"}
 BATCH = {"case": "str", **PLACE}
-SAMPLES = {
-    **BATCH,
+SAMPLE = {
     "phase": "str",
     "round": "int",
     "at_s": "seconds",
@@ -59,6 +58,9 @@ SAMPLES = {
     "cpu_s": "seconds",
     "host_s": "float",
 }
+SAMPLES = {**BATCH, **SAMPLE}
+GEMM = {"group": "str", **PLACE, **SAMPLE}
+"""Every matrix product that was timed in the rounds of a group, to set its forwards against."""
 MEASUREMENTS = {**BATCH, "metric": "str", "unit": "str", "value": "float"}
 ROUNDS = {
     "group": "str",
@@ -122,12 +124,13 @@ TABLES = {
     "samples": SAMPLES,
     "measurements": MEASUREMENTS,
     "rounds": ROUNDS,
+    "gemm": GEMM,
     "summary": SUMMARY,
     "ratios": RATIOS,
     "turns": TURNS,
     "pairs": PAIRS,
 }
-BATCHED = ("samples", "measurements", "rounds")
+BATCHED = ("samples", "measurements", "rounds", "gemm")
 """Tables whose rows come in batches, each of which says in every row how long it is."""
 RAW = ("cases", *BATCHED)
 """Appended while a run goes on; `summary` and `ratios` are computed from these."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import re
+import statistics
 
 import pandas as pd
 import pytest
@@ -67,24 +69,57 @@ def page():
 def cells(page, slowdown):
     """The figures of one row of the table, in percent."""
     line = next(text for text in page.splitlines() if text.startswith(f"| {slowdown} |"))
-    return [float(cell.strip(" %")) for cell in line.split("|")[3:-1]]
+    return [float(cell.strip(" %")) for cell in line.split("|")[2:-1]]
 
 
 def test_the_study_sets_the_gate_beside_the_rule_on_means(page):
     """On sessions of the promised noise the gate keeps both errors; the stored mean does not."""
-    _, _, red, unknown, stored, same = cells(page, "0%")
-    assert red < 1
-    assert unknown < 1
+    _, _, _, red, unknown, pairs, pooled, stored, same = cells(page, "0%")
+    assert max(red, unknown, pooled) < 1
+    assert 3 <= pairs <= 6
     assert stored > 5
     assert same == 0
-    assert cells(page, "5%")[2] >= 95
-    assert cells(page, "10%")[2] >= 99
+    assert min(cells(page, "5%")[3], cells(page, "5%")[6]) >= 95
+    assert min(cells(page, "10%")[3], cells(page, "10%")[6]) >= 99
+
+
+def test_the_study_shows_both_clocks_and_the_coverage(page):
+    """The judged clock comes first; each has its table, its coverage and equal sides' mean."""
+    wall, cpu = page.index("## By wall seconds"), page.index("## By CPU seconds")
+    assert wall < cpu
+    covered = [float(found) for found in re.findall(r"contains 1 in ([\d.]+)%", page)]
+    assert len(covered) == 2
+    assert all(93 <= one <= 97 for one in covered)
+    assert page.count("All 160 pairs of equal sides together: ratio ") == 2
+
+
+def test_a_study_that_has_just_begun_is_shown_without_figures(monkeypatch):
+    """Sessions that are still to come leave their cells empty."""
+    monkeypatch.setattr(verify, "TRIALS", 100)
+    table = made_up(sessions=2)
+    table = table[(table["stage"] != study.stage(0.10)) | (table["case"] == CASES[0])]
+    page = verify.report(table, study.Facts(), Clock.CPU)
+    assert "No real gate runs yet." in page
+    line = next(text for text in page.splitlines() if text.startswith("| 10% |"))
+    assert line.count("|") == len(verify.HEADER) + 1
+    assert "No coverage" in page
+
+
+def test_the_spread_of_all_pairs_is_that_of_one():
+    """Pairs around the mean of those with their slowdown, not narrower for its being theirs."""
+    table = made_up(sessions=10)
+    every = [verify.sessions(table, slowdown, Clock.WALL) for slowdown in study.SLOWDOWNS]
+    found = verify.residuals(every)
+    assert {len(found[case]) for case in CASES} == {40}
+    everything = [log for case in CASES for log in found[case]]
+    assert statistics.pstdev(everything) == pytest.approx(0.015, rel=0.15)
 
 
 def test_the_study_counts_its_real_gate_runs(page):
     """Red runs, those for the right case, and the median time."""
-    assert "1 real gate runs, equal sides: 0 red; 3.0 minutes" in page
-    assert "one case 5% slower: 1 red, 1 of them for the slowed case" in page
+    words = "1 real gate runs, equal sides, by wall seconds: 0 red; 0 with an unknown; 3.0 minutes"
+    assert words in page
+    assert "one case 5% slower, by wall seconds: 1 red, 1 of them for the slowed case" in page
 
 
 def test_extra_work_comes_in_whole_units():

@@ -21,7 +21,7 @@ from bench.gate.paired import PairedGate
 from bench.gate.pairs import BASELINE, CANDIDATE, SIDES, CaseError, SideError, Turn
 from bench.gate.sides import Side
 from bench.gate.thresholds import Thresholds
-from bench.gate.verdict import Verdict
+from bench.gate.verdict import Comparison, Verdict
 
 
 class FakePair:
@@ -99,6 +99,19 @@ def test_sampling_stops_when_its_time_is_spent():
     assert pairs.SAMPLING_S <= spent < pairs.SAMPLING_S + 4
 
 
+@pytest.mark.parametrize(("cpu_share", "wanted_s"), [(0.5, 16.0), (0.1, 24.0)])
+def test_a_busy_machine_is_sampled_for_longer(cpu_share, wanted_s):
+    """Seconds of waiting for a core do not count, up to three times the usual time."""
+
+    class Waits(FakePair):
+        def turn(self, side, case, forwards):
+            return [(wall, wall * cpu_share) for wall, _ in super().turn(side, case, forwards)]
+
+    turns = pairs.sample(Waits(slower_by(1.0)), "a", random.Random(0))
+    spent = sum(t.wall_s for t in turns if t.phase != "warmup")
+    assert wanted_s <= spent < wanted_s + 4
+
+
 def test_log_ratio_is_the_median_over_rounds_of_block_minima():
     """A spoilt forward in a block, and a spoilt round, leave it as it is."""
     turns = [Turn(BASELINE, "switch", 1, 99.0, 1)]
@@ -167,10 +180,19 @@ def test_out_of_time_is_unknown_and_says_what_it_would_take(writer):
 def test_a_case_that_cannot_be_loaded_leaves_the_others(writer):
     """Its finding carries the side's reason."""
     findings = gate(
-        writer, lambda _: FakePair(slower_by(1.0), {"a": "candidate: no such thing"}), ("a", "b")
+        writer, lambda _: FakePair(slower_by(1.0), {"a": {CANDIDATE: "no such thing"}}), ("a", "b")
     ).run()
     assert [f.verdict for f in findings] == [Verdict.FAILED, Verdict.WITHIN_NOISE]
     assert findings[0].note == "candidate: no such thing"
+
+
+def test_a_test_that_gives_up_does_not_ask_for_time(writer):
+    """After the last look more time would change nothing: the remedy is another one."""
+    factors = itertools.cycle((1.5, 1 / 1.5))
+    (finding,) = gate(writer, lambda _: FakePair(slower_by(next(factors)))).run()
+    assert finding.verdict is Verdict.UNKNOWN
+    assert "--max-time" not in finding.note
+    assert "larger --threshold" in finding.note
 
 
 @pytest.mark.parametrize("error", [CaseError("candidate: it raised"), SideError("candidate: died")])
@@ -247,13 +269,57 @@ def real_pair(old, new, *names):
     return pairs.ProcessPair(both, orders, timeout_s=120)
 
 
+@pytest.mark.parametrize(
+    ("case", "reasons", "verdict"),
+    [
+        (
+            "check/mine.models:make",
+            {BASELINE: "AttributeError: module 'mine.models' has no attribute 'make'"},
+            Verdict.NEW,
+        ),
+        (
+            "check/mine.models:make",
+            {CANDIDATE: "ModuleNotFoundError: No module named 'mine.models'"},
+            Verdict.MISSING,
+        ),
+        (
+            "check/mine:make",
+            {CANDIDATE: "ModuleNotFoundError: No module named 'x'"},
+            Verdict.FAILED,
+        ),
+        (
+            "check/mine:make",
+            dict.fromkeys(SIDES, "AttributeError: module 'mine' has no attribute 'make'"),
+            Verdict.FAILED,
+        ),
+        (
+            "check/tiny/cpu/float32/sdpa/t1/b1/s32",
+            {BASELINE: "UsageError: no model 'tiny': give one of bert, albert"},
+            Verdict.NEW,
+        ),
+    ],
+)
+def test_a_model_that_one_side_lacks_is_new_or_missing(writer, case, reasons, verdict):
+    """A model that the change adds passes beside others; one that it takes away fails the gate."""
+    cases = (case, "check/a")
+    pair = FakePair(slower_by(1.0), failed={case: reasons})
+    found, other = gate(writer, lambda _: pair, cases).run()
+    assert found.verdict is verdict
+    assert next(iter(reasons.values())) in found.note
+    assert other.verdict is Verdict.WITHIN_NOISE
+    wanted = {Verdict.NEW: 0, Verdict.MISSING: 1, Verdict.FAILED: 3}[verdict]
+    assert Comparison("old", "new", [found, other], gate=True).exit_code() == wanted
+
+
 def test_real_sides_run_each_their_own_code(tmp_path):
     """Workers of both sides live at once; each answers turns; one broken case is named."""
     old, new = write_factory(tmp_path / "old", 1), write_factory(tmp_path / "new", 1)
     pair = real_pair(old, new, "make", "breaks")
     try:
-        assert pair.failed() == {"check/mine:breaks": pair.failed()["check/mine:breaks"]}
-        assert pair.failed()["check/mine:breaks"].startswith("baseline: AttributeError")
+        (failed,) = pair.failed().items()
+        assert failed[0] == "check/mine:breaks"
+        assert list(failed[1]) == list(SIDES)
+        assert all(reason.startswith("AttributeError") for reason in failed[1].values())
         for side in SIDES:
             took = pair.turn(side, "check/mine:make", 3)
             assert len(took) == 3

@@ -156,6 +156,62 @@ def test_other_machines_seconds_are_incomparable_and_ratios_are_not(tmp_path):
     assert "different cpu" in comparison.notes[0]
 
 
+def shares(tmp_path, old, new, **facts):
+    """The verdict on a share of the matrix product's speed, given its values in each process."""
+    one = case()
+    for name, values in {"old": old, "new": new}.items():
+        measured = {one.id: {"gemm_share": values}}
+        finished_run(tmp_path / name, [one], {one.id: STEADY}, measured=measured)
+    environment = records.read_environment(tmp_path / "new")
+    environment["fingerprint"] |= facts
+    records.write_json(tmp_path / "new" / records.ENVIRONMENT, environment)
+    sides = [stored.read(tmp_path / name) for name in ("old", "new")]
+    found = stored.compare(*sides, Thresholds(0.05)).findings
+    return {f.metric: f.verdict for f in found}
+
+
+def test_a_share_that_fell_is_slower_and_one_that_rose_is_faster(tmp_path):
+    """Of a speed more is better, unlike of seconds."""
+    high, low = [0.80, 0.81, 0.79], [0.60, 0.61, 0.59]
+    assert shares(tmp_path / "a", high, low)["gemm_share"] is Verdict.SLOWER
+    assert shares(tmp_path / "b", low, high)["gemm_share"] is Verdict.FASTER
+    assert shares(tmp_path / "c", high, high)["gemm_share"] is Verdict.WITHIN_NOISE
+
+
+@pytest.mark.parametrize(
+    ("factor", "share", "verdict"),
+    [
+        (1.5, 0.80, Verdict.UNKNOWN),
+        (1.5, 0.60, Verdict.SLOWER),
+        (0.6, 0.80, Verdict.UNKNOWN),
+        (0.6, 1.20, Verdict.FASTER),
+    ],
+)
+def test_seconds_that_moved_with_the_product_are_the_machines(tmp_path, factor, share, verdict):
+    """Load slows both, a change of the code only the forwards."""
+    one = case()
+    moved = [[s * factor for s in repeat] for repeat in STEADY]
+    old = {"walls": {one.id: STEADY}, "measured": {one.id: {"gemm_share": [0.80, 0.801, 0.799]}}}
+    new = {
+        "walls": {one.id: moved},
+        "measured": {one.id: {"gemm_share": [share, share + 0.001, share - 0.001]}},
+    }
+    found, _ = compared(tmp_path, ([one], old), ([one], new))
+    assert found[one.id, "latency"].verdict is verdict
+    assert ("matrix product" in found[one.id, "latency"].note) is (verdict is Verdict.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("fact", "verdict"),
+    [("transformers", Verdict.SLOWER), ("torch", Verdict.INCOMPARABLE)],
+)
+def test_a_share_is_judged_where_the_product_is_the_same(tmp_path, fact, verdict):
+    """Another torch or processor has another product; another transformers only other forwards."""
+    found = shares(tmp_path, [0.80, 0.81, 0.79], [0.60, 0.61, 0.59], **{"id": "1", fact: "9"})
+    assert found["latency"] is Verdict.INCOMPARABLE
+    assert found["gemm_share"] is verdict
+
+
 def test_threads_do_not_part_a_case_from_itself(tmp_path):
     """A machine with more cores measures the same cases."""
     one, more = static(threads=1), static(threads=8)

@@ -285,6 +285,18 @@ def test_downloads_hold_the_run_s_files(tmp_path):
     assert {"run-summary.csv", "run-summary.csv.gz"} & set(found)
 
 
+def test_two_runs_are_compared_with_the_verdicts_of_the_command(tmp_path):
+    """The newest against the one before it: what got worse first, and the rule beside it."""
+    source, found = page(tmp_path, SMALL, replace(SMALL, started="2026-11-25T03:33:56Z", seed=1))
+    assert "What changed between the last two runs" in found.text
+    assert "run1 (candidate) against run0 (baseline)" in found.text
+    assert "within noise" in found.text
+    assert found.ids.count("comparison-table") == 1
+    assert 'href="#comparison"' in source
+    _, alone = page(tmp_path / "alone", SMALL)
+    assert "comparison-table" not in alone.ids
+
+
 def test_runs_of_one_fingerprint_are_a_course_and_others_stand_side_by_side(tmp_path):
     """Seconds of runs that cannot be compared are never put in one course."""
     later = replace(SMALL, started="2026-11-25T03:33:56Z", seed=1)

@@ -27,6 +27,7 @@ LAST = {
     "samples": (case().id, sample_rows([0.25, 1234.125])),
     "measurements": (case().id, [MEASURED, MEASURED]),
     "rounds": (case().group, [ROUND, {**ROUND, "round": 2}]),
+    "gemm": (case().group, sample_rows([0.01, 0.02])),
 }
 """A batch for each table that has batches, by the name it is filed under."""
 

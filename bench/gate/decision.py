@@ -3,13 +3,14 @@
 Two hypotheses: the sides are equal, or the candidate is slower by the threshold; the line lies
 halfway. At a few planned looks the *screen* clears a case when the mean log-ratio lies below the
 line and a regression of the threshold's size is refuted, and suspects it when the mean lies above
-the line and equality is refuted. A suspect is judged by *fresh* pairs alone, which must lie above
-the line as well. So a false alarm needs two independent accidents, and its rate is a product:
+the line and equality is refuted. A suspect is judged by *fresh* pairs alone, at such looks and by
+the same rule. So a false alarm needs two independent accidents, and its rate is a product:
 SCREEN_ALARM per case x the confirmation's, of which the latter is set so that all cases of a gate
 run together stay below FAMILY_ALARM. Misses add up: SCREEN_MISS + CONFIRM_MISS < 5 %.
 
 The spread between pairs is not known after three of them, so that its estimate leans on what was
-measured before (PRIOR_SD, with the weight of PRIOR_PAIRS pairs; Smyth 2004, moderated t).
+measured before (PRIOR_SD, with the weight of PRIOR_PAIRS pairs; Smyth 2004, moderated t), unless
+the pairs themselves refute that: so noise makes a verdict late or unknown rather than wrong.
 `bench noise --study` and tests/test_gate_decision.py check the promised rates by simulation.
 """
 
@@ -20,13 +21,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from scipy.stats import chi2
 from scipy.stats import t as student
 
 from bench.gate.verdict import Verdict
 
-LOOKS = (3, 4, 6, 9, 13, 20)
-"""Pairs after which the screen looks: half as many again each time, so that looks stay few."""
-SPENDING = (0.2, 0.25, 0.2, 0.15, 0.1, 0.1)
+LOOKS = (3, 4, 6, 9, 13, 20, 30, 45, 68)
+"""Pairs after which the screen looks: half as many again each time, so that looks stay few. It is
+time that ends most runs in which the last of them would be needed."""
+SPENDING = (0.2, 0.25, 0.2, 0.12, 0.08, 0.05, 0.04, 0.03, 0.03)
 """Share of the screen's error rates spent at each look; most cases are clear at the first two."""
 SCREEN_ALARM = 0.05
 SCREEN_MISS = 0.03
@@ -39,8 +42,9 @@ PRIOR_SD = 0.02
 """Spread (sd) of one pair's log-ratio: between the 1.5 % of large and the 2.4 % of small models
 that were measured on a shared, loaded 2-core machine."""
 PRIOR_PAIRS = 2
-"""Little, so that a machine three times as noisy still keeps close to the promised rates."""
-LEAST_FRESH = 2
+"""Little, so that a machine twice as noisy keeps the promised rates."""
+PRIOR_REFUTED = 0.1
+"""Pairs that disagree as much as this share would by chance speak for themselves alone."""
 CONFIDENCE = 0.95
 
 
@@ -48,6 +52,12 @@ CONFIDENCE = 0.95
 def quantile(tail: float, freedom: int) -> float:
     """Student's t beyond which a share `tail` lies."""
     return float(student.ppf(1 - tail, freedom))
+
+
+@lru_cache(maxsize=256)
+def widest(freedom: int) -> float:
+    """Squared deviations beyond which pairs refute the spread that was measured before."""
+    return PRIOR_SD**2 * float(chi2.ppf(1 - PRIOR_REFUTED, freedom))
 
 
 @dataclass
@@ -62,8 +72,7 @@ class CaseTest:
     family: int
     screen: list[float] = field(default_factory=list)
     fresh: list[float] = field(default_factory=list)
-    needed: int = 0
-    """Fresh pairs that a suspect needs; 0 while there is no suspicion."""
+    suspected: bool = False
     verdict: Verdict | None = None
 
     @property
@@ -76,30 +85,39 @@ class CaseTest:
         """Halfway between the hypotheses."""
         return self.effect / 2
 
+    @property
+    def current(self) -> list[float]:
+        """The pairs that are judged now: the screen's, or the fresh ones of a suspect."""
+        return self.fresh if self.suspected else self.screen
+
+    @property
+    def errors(self) -> tuple[float, float]:
+        """Rates of a false alarm and of a miss that may be spent on what is judged now."""
+        if not self.suspected:
+            return SCREEN_ALARM, SCREEN_MISS
+        alarm = min(MOST_CONFIRM_ALARM, FAMILY_ALARM / (self.family * SCREEN_ALARM))
+        return alarm, CONFIRM_MISS
+
     def add(self, log_ratio: float) -> None:
         """Take in one more pair, and decide where a look is planned."""
         if self.verdict is not None:
             return
-        if self.needed:
-            self.fresh.append(log_ratio)
-            if len(self.fresh) >= self.needed:
-                above = mean(self.fresh) > self.line
-                self.verdict = Verdict.SLOWER if above else Verdict.WITHIN_NOISE
-            return
-        self.screen.append(log_ratio)
-        if len(self.screen) in LOOKS:
-            self._look(LOOKS.index(len(self.screen)))
+        self.current.append(log_ratio)
+        if len(self.current) in LOOKS:
+            self._look(LOOKS.index(len(self.current)))
 
     def _look(self, index: int) -> None:
-        freedom, sd = spread(self.screen)
-        error, found = sd / math.sqrt(len(self.screen)), mean(self.screen)
-        alarm = quantile(SCREEN_ALARM * SPENDING[index], freedom) * error
-        miss = quantile(SCREEN_MISS * SPENDING[index], freedom) * error
+        found, (freedom, sd) = mean(self.current), spread(self.screen, self.fresh)
+        alarm, miss = (
+            quantile(rate * SPENDING[index], freedom) * sd / math.sqrt(len(self.current))
+            for rate in self.errors
+        )
         if found <= self.line and found + miss < self.effect:
-            faster = found < -self.line and found + alarm < 0
+            faster = not self.suspected and found < -self.line and found + alarm < 0
             self.verdict = Verdict.FASTER if faster else Verdict.WITHIN_NOISE
         elif found > self.line and found - alarm > 0:
-            self.needed = fresh_pairs(self.line, sd, freedom, self.family)
+            self.verdict = Verdict.SLOWER if self.suspected else None
+            self.suspected = True
         elif index == len(LOOKS) - 1:
             self.verdict = Verdict.UNKNOWN
 
@@ -110,12 +128,10 @@ class CaseTest:
 
     def more(self) -> int:
         """About how many more pairs a verdict would take, at the spread seen so far."""
-        if self.needed:
-            return self.needed - len(self.fresh)
-        freedom, sd = spread(self.screen)
-        tail = SCREEN_MISS * min(SPENDING)
+        freedom, sd = spread(self.screen, self.fresh)
+        tail = min(self.errors) * min(SPENDING)
         enough = math.ceil((quantile(tail, freedom) * sd / self.line) ** 2)
-        return max(1, enough - len(self.screen))
+        return max(1, enough - len(self.current))
 
     def interval(self) -> tuple[float, float, float]:
         """Mean ratio of all pairs with its 95 % t interval, which leans on no prior."""
@@ -127,18 +143,17 @@ def effect(slowdown: float) -> float:
     return math.log1p(slowdown)
 
 
-def fresh_pairs(line: float, sd: float, freedom: int, family: int) -> int:
-    """Pairs whose mean lies on the right side of the line but for the confirmation's errors."""
-    alarm = min(MOST_CONFIRM_ALARM, FAMILY_ALARM / (family * SCREEN_ALARM))
-    reach = quantile(min(alarm, CONFIRM_MISS), freedom) * sd
-    return max(LEAST_FRESH, math.ceil((reach / line) ** 2))
+def spread(*groups: Sequence[float]) -> tuple[int, float]:
+    """Degrees of freedom and sd of one pair, from groups of pairs with a mean each.
 
-
-def spread(values: Sequence[float]) -> tuple[int, float]:
-    """Degrees of freedom and sd of one pair, from these pairs and from what was known before."""
-    freedom = PRIOR_PAIRS + max(0, len(values) - 1)
-    centre = mean(values) if values else 0.0
-    squares = sum((v - centre) ** 2 for v in values)
+    What was known before counts as well, unless the pairs refute it.
+    """
+    held = [group for group in groups if group]
+    own = sum(len(group) - 1 for group in held)
+    squares = sum((v - mean(group)) ** 2 for group in held for v in group)
+    if own and squares > widest(own):
+        return own, math.sqrt(squares / own)
+    freedom = PRIOR_PAIRS + own
     return freedom, math.sqrt((PRIOR_PAIRS * PRIOR_SD**2 + squares) / freedom)
 
 

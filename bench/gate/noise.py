@@ -98,8 +98,8 @@ def take(
     try:
         processes = open_pair([case.id for case in cases])
         try:
-            for reason in processes.failed().values():
-                raise CaseError(reason)
+            for reasons in processes.failed().values():
+                raise CaseError(" and ".join(f"{s}: {why}" for s, why in reasons.items()))
             for case in cases:
                 rng = random.Random(f"{seed}/{pair}/{case.id}")  # noqa: S311 - an order, not a key
                 write_pair(writer, case.id, pair, stage, sample(processes, case.id, rng))

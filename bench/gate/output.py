@@ -20,6 +20,8 @@ from bench.gate.verdict import RED, Comparison, Finding, Verdict
 from bench.spec import DEFAULT_ATTENTION
 
 COLUMNS = ("verdict", "case", "metric", "baseline", "candidate", "ratio", "note")
+COUNTED = "1"
+"""The unit of counts, and of shares, which are no whole numbers."""
 CASE_PARTS = ("suite", "model", "device", "dtype", "attention", "threads", "batch", "tokens")
 """What the parts of a case's id are (`Case.id`)."""
 STYLES = {
@@ -93,8 +95,9 @@ def figure(value: float, finding: Finding) -> str:
 
 
 def scaled(value: float, unit: str) -> str:
-    """A value in its unit, or plain where it has none (a ratio)."""
-    return quantity(value, unit) if unit in SCALES else f"{value:.4g}"
+    """A value in its unit, or plain where it has none (a ratio, a share)."""
+    counted = unit in SCALES and (unit != COUNTED or value.is_integer())
+    return quantity(value, unit) if counted else f"{value:.4g}"
 
 
 def ratio(finding: Finding) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -44,6 +45,7 @@ OpenPair = Callable[[Sequence[str]], Pair]
 """Starts a process pair that has loaded these cases."""
 Note = Callable[[str], None]
 MINUTE = 60.0
+REMEDY = "give a larger --threshold, or close other programs"
 
 
 @dataclass
@@ -55,6 +57,8 @@ class _Evidence:
     """Log-ratios by the clock that is not judged, to be shown beside it."""
     seconds: dict[str, list[float]] = field(default_factory=lambda: {s: [] for s in SIDES})
     failure: str = ""
+    presence: Verdict = Verdict.FAILED
+    """What a failure means: that one side has no such case (new, missing), or just that."""
 
     @property
     def is_open(self) -> bool:
@@ -94,7 +98,7 @@ class PairedGate:
         return [self._finding(case, longest) for case in self.cases]
 
     def _progress(self, pair: int, left: Sequence[str], spent_s: float) -> str:
-        suspects = sum(self._known[case].test.needed > 0 for case in left)
+        suspects = sum(self._known[case].test.suspected for case in left)
         text = f"pair {pair}: {len(left)} of {len(self.cases)} cases open"
         if suspects:
             text += f", {suspects} suspected and to be confirmed"
@@ -109,8 +113,9 @@ class PairedGate:
             self._fail(pending, str(error))
             return
         try:
-            for case, reason in processes.failed().items():
-                self._fail([case], reason)
+            for case, reasons in processes.failed().items():
+                self._fail([case], " and ".join(f"{s}: {why}" for s, why in reasons.items()))
+                self._known[case].presence = presence(case, reasons)
             pending = [case for case in left if case not in processes.failed()]
             for case in list(pending):
                 self._sample(processes, pair, case)
@@ -128,7 +133,7 @@ class PairedGate:
             self._fail([case], str(error))
             return
         known = self._known[case]
-        stage = "fresh" if known.test.needed else "screen"
+        stage = "fresh" if known.test.suspected else "screen"
         (wall, rounds), (cpu, _) = log_ratio(turns, "wall_s"), log_ratio(turns, "cpu_s")
         write_pair(self.writer, case, pair, stage, turns)
         judged, other = (wall, cpu) if self.clock is Clock.WALL else (cpu, wall)
@@ -158,16 +163,38 @@ class PairedGate:
             medians = {s: statistics.median(known.seconds[s]) for s in SIDES}
             finding = replace(finding, baseline=medians[BASELINE], candidate=medians[CANDIDATE])
         if known.failure:
-            return replace(finding, note=known.failure)
+            return replace(finding, verdict=known.presence, note=known.failure)
         verdict = test.verdict or Verdict.UNKNOWN
         return replace(finding, verdict=verdict, note=_told(known, verdict, pair_s, self.clock))
+
+
+def presence(case: str, reasons: Mapping[str, str]) -> Verdict:
+    """New or missing where just one side has no such model; else failed."""
+    if len(reasons) != 1:
+        return Verdict.FAILED
+    (side, reason), name = *reasons.items(), case.partition("/")[2]
+    if not _absent(name, reason):
+        return Verdict.FAILED
+    return Verdict.NEW if side == BASELINE else Verdict.MISSING
+
+
+def _absent(name: str, reason: str) -> bool:
+    """Whether a side's reason says that it has no such function, module or model at all."""
+    module, _, function = name.partition(":")
+    parents = list(itertools.accumulate(module.split("."), lambda a, b: f"{a}.{b}"))
+    known = (
+        f"AttributeError: module '{module}' has no attribute '{function}'",
+        *(f"ModuleNotFoundError: No module named '{parent}'" for parent in parents),
+        f"UsageError: no model '{name.partition('/')[0]}'",
+    )
+    return reason.startswith(known)
 
 
 def _told(known: _Evidence, verdict: Verdict, pair_s: float, clock: Clock) -> str:
     """What stands beside a verdict: pairs, CPU time, and what an unknown one would take."""
     test = known.test
     parts = [f"{test.pairs} pairs"]
-    if test.needed:
+    if test.suspected:
         confirmed = "" if verdict is Verdict.SLOWER else "not "
         if verdict is not Verdict.UNKNOWN:
             parts.append(f"suspicion {confirmed}confirmed by {len(test.fresh)} fresh ones")
@@ -178,7 +205,9 @@ def _told(known: _Evidence, verdict: Verdict, pair_s: float, clock: Clock) -> st
     if verdict is Verdict.UNKNOWN:
         more = test.more()
         minutes = math.ceil(more * pair_s / MINUTE)
-        parts.append(f"about {more} more pairs would tell: add {minutes} min to --max-time")
+        # The test itself gave up, or there was no time for it to go on.
+        way = REMEDY if test.verdict is verdict else f"add {minutes} min to --max-time"
+        parts.append(f"about {more} more pairs would tell: {way}")
     return "; ".join(parts)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +23,13 @@ KEY = ("suite", "model", "device", "dtype", "attention", "batch_size", "seq_len"
 """What makes two cases of different runs the same case, whatever machine they ran on."""
 JUDGED = ("latency", "cpu_time", "peak_rss_bytes")
 """Metrics with an interval that are judged; the others are derived from these, or too noisy."""
+SHARE = "gemm_share"
+"""Judged as well: it outlives a busy machine, though not another processor or another library."""
+SHARE_FACTS = frozenset({"python", "transformers"})
+"""What may differ between two fingerprints without changing how fast the matrix product is."""
 PAIRED = ("latency", "cpu_time")
 """Metrics whose ratio between two models was measured in turn, and so outlives a busy machine."""
+OF_LOAD = "its share of the matrix product's speed stayed: the machine's load, not the code"
 CHECKPOINT = "checkpoint_bytes"
 
 Key = tuple[Any, ...]
@@ -63,6 +68,11 @@ def read(directory: Path) -> Figures:
         from bench import stats
 
         summary, ratios = stats.summarise(run), stats.ratios(run)
+    return figures(run, summary, ratios)
+
+
+def figures(run: records.Run, summary: pd.DataFrame, ratios: pd.DataFrame) -> Figures:
+    """A run with what was computed of it, as the comparison needs it."""
     ended = {
         _key(row): (str(row["case"]), "", "it was never measured")
         for row in run.environment["run"]["plan"]
@@ -122,10 +132,14 @@ def compare(baseline: Figures, candidate: Figures, thresholds: Thresholds) -> Co
     )
     findings = [*exact(baseline, candidate)]
     note = f"different {', '.join(differing)}" if differing else ""
+    share_note = note if set(differing) - SHARE_FACTS else ""
     for key in baseline.figures.keys() & candidate.figures.keys():
-        findings.extend(_timed(baseline.figures[key], candidate.figures[key], thresholds, note))
+        old, new = baseline.figures[key], candidate.figures[key]
+        findings.extend(_timed(JUDGED, old, new, thresholds, note))
+        findings.extend(_timed((SHARE,), old, new, thresholds, share_note))
     for key in baseline.ratios.keys() & candidate.ratios.keys():
         findings.extend(_ratios(key, baseline, candidate, thresholds))
+    findings = _without_load(findings, thresholds)
     order = {case: i for i, (case, *_) in enumerate(candidate.ended.values())}
     findings.sort(key=lambda f: (order.get(f.case, -1), f.verdict is Verdict.EQUAL))
     notes = [f"seconds and bytes in use are not compared: {note}"] if note else []
@@ -199,9 +213,14 @@ def _exact_figure(case: str, name: str, old: Value, new: Value | None) -> Findin
 
 
 def _timed(
-    old: dict[str, Value], new: dict[str, Value], thresholds: Thresholds, note: str
+    names: Sequence[str],
+    old: dict[str, Value],
+    new: dict[str, Value],
+    thresholds: Thresholds,
+    note: str,
 ) -> Iterator[Finding]:
-    for name in JUDGED:
+    """Findings of these metrics; `note` says why they cannot be compared, if they cannot."""
+    for name in names:
         if name not in old or name not in new:
             continue
         b, c = old[name], new[name]
@@ -209,6 +228,25 @@ def _timed(
             yield Finding(c.case, name, Verdict.INCOMPARABLE, c.unit, b.value, c.value, note=note)
         else:
             yield judged(c.case, name, b, c, thresholds.of(c.case))
+
+
+def _without_load(findings: Sequence[Finding], thresholds: Thresholds) -> list[Finding]:
+    """Findings in which seconds that moved while the share did not are unknown.
+
+    The product was timed in the same rounds, so that load moved both and a change would part them.
+    """
+    shares = {f.case: f for f in findings if f.metric == SHARE}
+
+    def of_load(finding: Finding) -> bool:
+        share, within = shares.get(finding.case), 1 + thresholds.of(finding.case)
+        if share is None or finding.metric not in PAIRED:
+            return False
+        as_fast = finding.verdict is Verdict.SLOWER and share.low >= 1 / within
+        return as_fast or (finding.verdict is Verdict.FASTER and share.high <= within)
+
+    return [
+        replace(f, verdict=Verdict.UNKNOWN, note=OF_LOAD) if of_load(f) else f for f in findings
+    ]
 
 
 def _ratios(
@@ -229,10 +267,13 @@ def judged(case: str, name: str, old: Value, new: Value, threshold: float) -> Fi
     """
     ratio, low, high = ratio_interval(old, new)
     top, bottom = 1 + threshold, 1 / (1 + threshold)
+    above, below = Verdict.SLOWER, Verdict.FASTER
+    if name in METRICS and METRICS[name].better > 0:
+        above, below = below, above
     if low > top:
-        verdict = Verdict.SLOWER
+        verdict = above
     elif high < bottom:
-        verdict = Verdict.FASTER
+        verdict = below
     elif bottom <= low and high <= top:
         verdict = Verdict.WITHIN_NOISE
     else:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from bench.clock import NS
 from bench.engines import Engine, Inputs, build, module_outputs, require
+from bench.formulas import forward_flops
 from bench.loading import make_inputs
+from bench.measure import gemm
 from bench.measure.flush import flusher
 from bench.measure.sameness import check
 from bench.measure.session import Session
-from bench.sampling import Limits, Sampler, Timed
+from bench.sampling import Limits, Sampler, Timed, Yardstick
 from bench.spec import REFERENCE, Case, Compares, Compile, Variant, Workload
 from bench.watch import Reading, RoundWatch
 
@@ -111,12 +113,14 @@ def _measure_group(session: Session, engines: dict[Key, Loaded], cases: list[Cas
         return with_threads(loaded.engine.bind(loaded.inputs[case.id]), case)
 
     before = Reading.now()
-    found = sample(session, cases, prepare)
+    products = Yardstick(gemm.product(cases[0].device, cases[0].variant.dtype))
+    found = sample(session, cases, prepare, products)
     disturbed = Reading.now().metrics(before)
     for case in cases:
         if case.id in found:
             session.samples(case, found[case.id])
-            session.measured(case, facts[case.id] | disturbed)
+            values = facts[case.id] | disturbed | share(session, case, found[case.id], products)
+            session.measured(case, values)
 
 
 def checked(session: Session, loaded: Loaded, case: Case) -> dict[str, float]:
@@ -157,15 +161,28 @@ def with_threads(forward: Callable[[], Any], case: Case) -> Callable[[], Any]:
     return threaded
 
 
+def share(
+    session: Session, case: Case, found: list[Timed], products: Yardstick
+) -> dict[str, float]:
+    """How fast the case ran beside the matrix product; nothing where its FLOPs are not known."""
+    arch = session.named(case.model)[0].architecture
+    if arch is None:
+        return {}
+    counted = forward_flops(arch, case.workload)
+    return gemm.share(case, lambda _: counted, found, products.samples)
+
+
 def sample(
     session: Session,
     cases: list[Case],
     prepare: Callable[[Case], Callable[[], object]],
+    yardstick: Yardstick,
     begin_round: Callable[[int], object] | None = None,
 ) -> dict[str, list[Timed]]:
     """Warm up and sample one workload; a case that fails leaves the others to go on.
 
-    `prepare` makes a case's forward; `begin_round` hears the number of each round as it begins.
+    `prepare` makes a case's forward; `yardstick` is run in each round besides; `begin_round` hears
+    the number of each round as it begins.
     Returns all timed forwards by case, without the cases that failed.
     """
     import torch
@@ -177,6 +194,7 @@ def sample(
         random.Random(f"{job.seed}/{job.repeat}/{cases[0].group}"),  # noqa: S311 - an order, not a key
         Limits(job.budget_s * len(cases), job.precision / 2),
         watch,
+        yardstick,
         {case.id: flush for case in cases if (flush := flusher(case)) is not None},
     )
     forwards: dict[str, Callable[[], object]] = {}
@@ -200,7 +218,12 @@ def sample(
             session.failed([c for c in cases if c.id in forwards], error)
             return {}
     session.rounds(cases[0].group, watch.rows)
+    session.products(cases[0].group, yardstick.samples)
     timed = {name: warm[name] + samples[name] for name in forwards}
-    forwards_s = sum(t.wall_s for one in timed.values() for t in one)
-    session.spent["forwards_s"] = session.spent.get("forwards_s", 0.0) + forwards_s
+    spent = {
+        "forwards_s": sum(t.wall_s for one in timed.values() for t in one),
+        "gemm_s": sum(t.wall_s for t in yardstick.samples),
+    }
+    for name, seconds in spent.items():
+        session.spent[name] = session.spent.get(name, 0.0) + seconds
     return timed

@@ -86,8 +86,15 @@ class Session:
 
     def samples(self, case: Case, timed: Iterable[Timed]) -> None:
         """Report all samples of a case in this repeat."""
-        rows = [{**asdict(t), "at_s": t.at_s - self.began_s} for t in timed]
-        self.emit({"event": "samples", "case": case.id, "rows": rows})
+        self.emit({"event": "samples", "case": case.id, "rows": self._rows(timed)})
+
+    def products(self, group: str, timed: Iterable[Timed]) -> None:
+        """Report the matrix products that were timed in the rounds of a group."""
+        self.emit({"event": "gemm", "group": group, "rows": self._rows(timed)})
+
+    def _rows(self, timed: Iterable[Timed]) -> list[dict[str, Any]]:
+        """Samples as rows, with their beginnings counted from the worker's own."""
+        return [{**asdict(t), "at_s": t.at_s - self.began_s} for t in timed]
 
     def rounds(self, group: str, rows: list[dict[str, Any]]) -> None:
         """Report what disturbed the rounds in which a group was sampled."""

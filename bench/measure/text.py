@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from bench.clock import NS
 from bench.errors import BenchError
+from bench.formulas import forward_flops
+from bench.measure import gemm
 from bench.measure.forward import Key, Loaded, checked, key_of, load_all, sample
 from bench.measure.session import Session
-from bench.sampling import Timed
-from bench.spec import Case
+from bench.sampling import Timed, Yardstick
+from bench.spec import Case, Workload
 from bench.text import Text, read
 from bench.watch import Reading
 
@@ -102,17 +104,31 @@ def _measure_group(
     def begin_round(number: int) -> None:
         turn[0] = number % BATCHES
 
-    found = sample(session, cases, prepare, begin_round)
+    products = Yardstick(gemm.product(cases[0].device, cases[0].variant.dtype))
+    found = sample(session, cases, prepare, products, begin_round)
     disturbed = Reading.now().metrics(before)
     for case in cases:
         if case.id not in found:
             continue
         values = rates(found[case.id], batches[case.id])
+        values |= _share(session, case, found[case.id], batches[case.id], products)
         values["tokenize_time"] = statistics.median(t.wall_s for t in tokenized[case.id])
         if session.job.repeat == 1:  # counted, so once is enough
             values |= lengths(tokenizers[case.model], text)
         session.samples(case, tokenized[case.id] + found[case.id])
         session.measured(case, values | facts[case.id] | disturbed)
+
+
+def _share(
+    session: Session, case: Case, found: list[Timed], batches: list[Batch], products: Yardstick
+) -> dict[str, float]:
+    """How fast the case ran beside the matrix product, each batch with its own padded length."""
+    arch = session.named(case.model)[0].architecture
+    if arch is None:
+        return {}
+    shapes = [batch.inputs["input_ids"].shape for batch in batches]
+    counted = [forward_flops(arch, Workload(*map(int, shape))) for shape in shapes]
+    return gemm.share(case, lambda n: counted[n % BATCHES], found, products.samples)
 
 
 def _tokenize_in_turn(

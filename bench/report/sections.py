@@ -8,7 +8,7 @@ from typing import Any
 
 from bench import published
 from bench.noise import DISCARDED, NOISY
-from bench.report import runs
+from bench.report import comparison, runs
 from bench.report.canvas import style
 from bench.report.figures import MOST_CONTEXTS, Placed, place_on_page
 from bench.report.tables import (
@@ -68,7 +68,9 @@ MISSING = {
 
 def sections(views: list[View], main: View, figures: Figures, output: Any) -> list[Section]:
     """All sections between verdict and downloads, about `main` unless they say otherwise."""
-    found: list[Section | None] = [_runs(views, output)] if len(views) > 1 else []
+    found: list[Section | None] = []
+    if len(views) > 1:
+        found += [_runs(views, output), _comparison(views)]
     found += [
         *(_figures(titles, figures, names, _contexts(main)) for titles, names in OF_FIGURES),
         _accuracy(figures),
@@ -106,6 +108,13 @@ def _runs(views: list[View], output: Any) -> Section:
     return Section(
         "runs", "Runs", title, runs.agreement(views), placed, tables=[runs.runs_table(views)]
     )
+
+
+def _comparison(views: list[View]) -> Section:
+    found = comparison.compare(views)
+    tables = [table for table in [comparison.table(found)] if table is not None]
+    title = "What changed between the last two runs"
+    return Section("comparison", "Comparison", title, comparison.intro(found), tables=tables)
 
 
 def _accuracy(figures: Figures) -> Section:

@@ -58,6 +58,7 @@ KINDS: dict[Measure, tuple[str, tuple[Shown, ...]]] = {
             Shown("Sequences/s", "throughput_sequences", interval=False),
             Shown("Tokens/s", "throughput_tokens", interval=False),
             Shown("CPU time, ms", "cpu_time", MS, interval=False),
+            Shown("Of the matrix product’s speed, %", "gemm_share", 100.0),
             Shown("Words/s", "throughput_words", interval=False),
             Shown("Tokens/word", "tokens_per_word", interval=False),
             Shown("Tokenizing, ms", "tokenize_time", MS, interval=False),

@@ -121,7 +121,7 @@ def _measure(
     writer: records.RunWriter,
     environment: dict[str, Any],
     done: dict[str, Status],
-    repeats: dict[str, int],
+    repeats: dict[str, set[int]],
 ) -> int:
     from bench.conclude import conclude, time_spent
     from bench.ending import show_outcome

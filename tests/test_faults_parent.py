@@ -98,6 +98,26 @@ def test_resume_measures_only_what_is_missing(tmp_path):
     assert scripted_run.incomplete(records.read_run(tmp_path / "run")) == []
 
 
+@pytest.mark.parametrize(("table", "missing"), [("samples", [("forward", 4, 2)]), ("cases", [])])
+def test_a_finished_run_that_lost_its_last_bytes_is_completed(tmp_path, table, missing):
+    """Resume measures the repeat whose samples were cut again, with its partner, and no other."""
+    scripted_run.go(tmp_path / "run")
+    path = tmp_path / "run" / f"{table}.csv"
+    path.write_bytes(path.read_bytes()[:-3])
+    assert f"{table}.csv: its last line was cut" in records.read_run(tmp_path / "run").damage[0]
+    jobs = []
+
+    def script(job):
+        jobs.append((job.measure.value, job.repeat, len(job.cases)))
+        return scripted_run.events(job)
+
+    scripted_run.go(tmp_path / "run", script=script)
+    run = records.read_run(tmp_path / "run")
+    assert jobs == missing
+    assert run.damage == ()
+    assert scripted_run.wrong(run) == scripted_run.incomplete(run) == []
+
+
 @posix
 def test_ctrl_c_once_finishes_what_is_being_measured(tmp_path):
     """The run stops between two measurements, says how to go on, and can."""

@@ -14,7 +14,7 @@ import psutil
 from bench import records
 from bench.contract import file_name
 from bench.display import TerminalDisplay, show_plan
-from bench.errors import BenchError, UsageError
+from bench.errors import BenchError, OutputError, UsageError
 from bench.interrupt import StopRequest
 from bench.launch import ProcessLauncher
 from bench.plan import Options, estimate, make_cases
@@ -141,6 +141,8 @@ def _measure(
             runner.measure()
         except KeyboardInterrupt:
             state = "interrupted"
+        except OSError as error:  # no process could be started, or no temporary file be made
+            raise OutputError(f"cannot go on: {error}. {writer.way_on()}") from error
         finally:
             display.stop()
         environment["time_spent"] = time_spent(runner.spent, time.monotonic() - began)

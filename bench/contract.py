@@ -40,6 +40,8 @@ def check_environment(environment: Mapping[str, Any]) -> None:
         raise ValueError("'models' in 'run' is no list of names")
     if not _is_list_of(dict, run["plan"]):
         raise ValueError("'plan' in 'run' is no list of cases")
+    if not _is_list_of(str, environment.get("warnings", [])):
+        raise ValueError("'warnings' is no list of sentences")
     for row in run["plan"]:
         _check_planned(row)
         if row["model"] not in run["models"]:

@@ -1,3 +1,4 @@
+import math
 import random
 
 import pytest
@@ -7,7 +8,10 @@ from hypothesis import strategies as st
 
 from bench import noise, records, stats
 from bench.clock import SystemClock
+from bench.doctor import Doctor
 from bench.kernel import Kernel
+from bench.report.tables import case_tables
+from bench.report.view import View
 from bench.sampling import Limits, Sampler
 from bench.watch import RoundWatch
 
@@ -116,6 +120,11 @@ def test_a_kernel_with_any_text_gives_a_number_or_nothing(tmp_path_factory, text
     assert isinstance(Kernel(root).number("file"), float | None)
 
 
+def doctor(root):
+    """One for a machine with nothing but the files below `root`."""
+    return Doctor(Kernel(root), {}, cores=2, threads=1, cpus=[0])
+
+
 def a_run(tmp_path, walls, **disturbed):
     """A run of two cases with these seconds, and rounds in which something happened."""
     cases = pair()
@@ -144,20 +153,48 @@ def test_a_quiet_run_has_no_warning(tmp_path):
     [
         ({"steal_s": 0.05}, "hypervisor took 25%"),
         ({"throttled": 1.0}, "because of heat"),
-        ({"cpu_hz": 3e9}, "between 1.5 and 3.0 GHz: sudo cpupower"),
+        ({"cpu_hz": 3e9}, "between 1.5 and 3.0 GHz: echo performance | sudo tee /sys"),
         ({"load_average": 5.0}, "load average was 5.0 on 2 cores"),
-        ({"involuntary_switches": 50.0}, "interrupted 500 times a second"),
+        ({"involuntary_switches": 50.0}, "interrupted 500 times a second: close other programs"),
+        ({"involuntary_switches": 50.0, "load_average": math.nan}, ": threads were interrupted"),
         ({"major_faults": 2.0}, "8 page faults read the disk"),
-        ({}, "`bench doctor`"),
+        ({}, "no cause was seen between rounds: what this machine has is CPU frequency governor"),
     ],
 )
 def test_a_noisy_case_is_named_with_the_remedy_that_applies(tmp_path, disturbed, words):
     """The line says how noisy, which case is worst, what was seen, and what to do about that."""
     run = a_run(tmp_path, WILD, **disturbed)
-    (text,) = noise.warnings(run, stats.summarise(run))
+    governor = tmp_path / "sys" / "devices" / "system" / "cpu" / "cpu0" / "cpufreq"
+    governor.mkdir(parents=True)
+    (governor / "scaling_governor").write_text("powersave")
+    (text,) = noise.warnings(run, stats.summarise(run), doctor(tmp_path))
+    assert "fewer" not in text  # one thread is what the run had
     assert text.startswith("noisy: the middle half of the samples spans more than 10%")
     assert "in 2 of 2 timed cases" in text
     assert words in text
+
+
+@pytest.mark.parametrize(
+    ("disturbed", "words"),
+    [({}, "finds nothing to mend"), ({"cpu_hz": 3e9}, "neither governor nor turbo can be set")],
+)
+def test_a_remedy_that_this_machine_does_not_have_is_not_named(tmp_path, disturbed, words):
+    """Where nothing can be set, more repeats are what is left."""
+    run = a_run(tmp_path, WILD, **disturbed)
+    (text,) = noise.warnings(run, stats.summarise(run), doctor(tmp_path))
+    assert words in text
+    assert "sudo" not in text
+    assert "more --repeats narrow the intervals" in text
+
+
+def test_each_noisy_case_is_marked_in_the_table(tmp_path):
+    """Its status says so, beside the figure; a quiet case's does not."""
+    walls = {c.id: [WILD if c.model == "albert" else [0.1] * 7] * 2 for c in pair()}
+    write_run(tmp_path / "run", pair(), walls)
+    (table,) = case_tables([View.of(tmp_path / "run")])
+    status, noise = (table.columns.index(name) for name in ("Status", "Noise, %"))
+    assert [row[status] for row in table.rows] == ["ok", "ok, noisy"]
+    assert [float(row[noise]) > 10 for row in table.rows] == [False, True]
 
 
 def test_warnings_are_renewed_not_heaped(tmp_path):

@@ -17,6 +17,8 @@ from bench.spec import Measure
 
 FILTERS = ("Run", "Suite", "Model", "Device", "Dtype", "Status")
 """Columns of which the reader may pick one value."""
+NOISY = ", noisy"
+"""What the status of a case says whose noise is over the bound."""
 SAID_ONCE = ("Weights", "Attention", "Threads")
 """Columns that are left out where every case has the same."""
 
@@ -58,6 +60,7 @@ KINDS: dict[Measure, tuple[str, tuple[Shown, ...]]] = {
             Shown("Sequences/s", "throughput_sequences", interval=False),
             Shown("Tokens/s", "throughput_tokens", interval=False),
             Shown("CPU time, ms", "cpu_time", MS, interval=False),
+            Shown("Noise, %", "noise", 100.0, interval=False),
             Shown("Words/s", "throughput_words", interval=False),
             Shown("Tokens/word", "tokens_per_word", interval=False),
             Shown("Tokenizing, ms", "tokenize_time", MS, interval=False),
@@ -148,6 +151,8 @@ def _cases(
         row |= _identity(case)
         row |= {s.title: columns[s.of, s.metric].get(case.case, "") for s in shown}
         row |= _ending(recorded.get(case.case) or {}, samples.get(case.case))
+        if case.case in view.noisy:
+            row["Status"] += NOISY
         rows.append(row)
     return rows
 

@@ -7,6 +7,7 @@ and a half-written number is never read as a whole one. Everything else is repla
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -258,12 +259,18 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _sync_directory(directory: Path) -> None:
-    """Make a name that was just given to a file survive a loss of power."""
+    """Make a name that was just given to a file survive a loss of power.
+
+    Some network file systems cannot sync a directory: there the file's own sync has to do.
+    """
     if os.name != "posix":
         return
     handle = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EBADF, errno.ENOTSUP):
+            raise
     finally:
         os.close(handle)
 

@@ -183,7 +183,7 @@ class Runner:
                     self._deliver(progress, event["case"], job.repeat)
             case "rounds":
                 self.writer.append_batch("rounds", event["group"], job.repeat, event["rows"])
-            case "failed":
+            case "failed" if event["case"] not in self.done:  # a case has one end
                 case = progress.cases[event["case"]]
                 self._fail(case, Status(event["status"]), event["reason"])
             case "finished":

@@ -149,6 +149,23 @@ def test_a_case_that_fails_is_a_row_with_its_reason(make, status, reason):
     assert [len(job.cases) for job in runner.launcher.jobs] == [2, 1]
 
 
+def test_a_case_that_fails_twice_is_closed_once(make):
+    """Two rows of a case would make the whole run unreadable."""
+    cases = pair()
+
+    def script(job):
+        for event in worker_events(job):
+            if event.get("case") != cases[1].id:
+                yield event
+            else:
+                facts = {"status": "failed", "reason": event["event"]}
+                yield {"event": "failed", "case": cases[1].id, **facts}
+
+    runner = make(cases, script)
+    runner.measure()
+    assert statuses(runner) == {cases[0].id: "ok", cases[1].id: "failed"}
+
+
 def test_death_while_loading_is_blamed_on_that_model(make):
     """All workloads of the model that was loading are failed; a new worker takes the rest."""
     cases = [*pair(), *pair(seq_len=8)]

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 from fakes import bench, pair, run_environment, tiny_directory, write_run
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from bench import cli, records, registry
@@ -140,9 +140,10 @@ def test_a_suite_file_that_does_not_work_is_named_in_one_line(tmp_path, monkeypa
     assert "\n" not in str(refused.value)
 
 
-OPTIONS = (
+PLANNED = (
     "--profile",
     "--model",
+    "--device",
     "--dtype",
     "--batch-size",
     "--seq-len",
@@ -150,6 +151,22 @@ OPTIONS = (
     "--repeats",
     "--precision",
     "--budget",
+)
+MEASURED = (*PLANNED, "--weights", "--revision", "--text", "--seed", "--timeout")
+GATED = (
+    "--against",
+    "--threshold",
+    "--model",
+    "--batch-size",
+    "--seq-len",
+    "--device",
+    "--dtype",
+    "--threads",
+    "--clock",
+    "--max-time",
+    "--timeout",
+    "--seed",
+    "--format",
 )
 VALUES = st.one_of(
     st.integers(-3, 3).map(str),
@@ -162,24 +179,64 @@ VALUES = st.one_of(
 )
 
 
-@given(
-    st.lists(st.tuples(st.sampled_from(OPTIONS), VALUES).map(list) | VALUES.map(lambda v: [v])).map(
-        lambda parts: [word for part in parts for word in part]
-    )
-)
-def test_any_options_are_a_plan_or_one_line(arguments):
-    """`bench list` with anything at all ends with 0, or with 2 and one line; never a traceback."""
+def arguments(options):
+    """Some of these options with any values, among arguments of any kind."""
+    words = st.tuples(st.sampled_from(options), VALUES).map(list) | VALUES.map(lambda v: [v])
+    return st.lists(words).map(lambda parts: [word for part in parts for word in part])
+
+
+def ends(*words):
+    """Exit code and what stands in stderr of `bench` with these arguments."""
     from contextlib import redirect_stderr, redirect_stdout
     from io import StringIO
     from unittest.mock import patch
 
-    words = StringIO()
+    said = StringIO()
     with (
-        patch.object(sys, "argv", ["bench", "list", *arguments]),
+        patch.object(sys, "argv", ["bench", *words]),
         redirect_stdout(StringIO()),
-        redirect_stderr(words),
+        redirect_stderr(said),
         pytest.raises(SystemExit) as ended,
     ):
         cli.main()
-    assert ended.value.code in (0, None, 2)
-    assert words.getvalue().count("\n") == (1 if ended.value.code == 2 else 0)
+    return ended.value.code or 0, said.getvalue()
+
+
+@given(arguments(PLANNED))
+def test_any_options_are_a_plan_or_one_line(words):
+    """`bench list` with anything at all ends with 0, or with 2 and one line; never a traceback."""
+    code, said = ends("list", *words)
+    assert (code, said.count("\n")) in ((0, 0), (2, 1))
+
+
+@given(arguments(MEASURED))
+def test_any_options_of_a_run_are_taken_or_refused_in_one_line(words):
+    """Whatever is asked of `bench run`, an output that is a file is where it ends at the latest."""
+    assume("--help" not in words and "--" not in words)
+    code, said = ends("run", *words, "--output", __file__)
+    assert (code, said.count("\n")) == (2, 1)
+
+
+@given(arguments(GATED))
+def test_any_options_of_a_check_are_taken_or_refused_in_one_line(words):
+    """Whatever is asked of `bench check`, a baseline that is not there is where it ends."""
+    assume("--help" not in words and "--" not in words)
+    code, said = ends("check", *words, "--baseline", "no-such-baseline")
+    assert (code, said.count("\n")) == (2, 1)
+
+
+@given(VALUES, VALUES, arguments(("--threshold", "--format")))
+def test_any_two_names_are_compared_or_refused_in_one_line(baseline, candidate, words):
+    """Names of runs that there are not, with any options."""
+    assume("--help" not in (baseline, candidate, *words))
+    code, said = ends("compare", baseline, candidate, *words)
+    assert (code, said.count("\n")) == (2, 1)
+
+
+@pytest.mark.parametrize("option", ["--max-time", "--timeout"])
+@pytest.mark.parametrize("value", ["nan", "inf", "0", "-1"])
+def test_a_check_has_to_end_some_time(option, value):
+    """A limit that is no number of seconds is refused, with its value."""
+    code, said = ends("check", "--against", "main", option, value)
+    assert code == 2
+    assert f"{option} is {value}" in said

@@ -2,7 +2,8 @@
 
 Each round damages the files of a good run in one of many ways and reads it back. A run is read, or
 refused with a one-line UsageError; any other exception is a traceback a user would have seen, and
-any number that is not in the bytes is a wrong one. Ends with 1 when there was either.
+any value that is not what stands at its place in the file is a wrong one. Ends with 1 when there
+was either.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Nothing of a model's or a run's directory is executed, and no name leaves its directory."""
 
 import json
+import subprocess
 import sys
 
 import pytest
@@ -30,10 +31,11 @@ def set_traps(directory, sprung):
     path.write_text(json.dumps(config))
 
 
-def test_nothing_in_a_model_directory_is_executed(tmp_path, monkeypatch):
-    """A worker that builds a model from a directory, started in it, imports nothing of it."""
+@pytest.mark.parametrize("weights", ["random", "pretrained"])
+def test_nothing_in_a_model_directory_is_executed(tmp_path, monkeypatch, weights):
+    """A worker that reads a model from a directory, started in it, imports nothing of it."""
     sprung = tmp_path / "sprung"
-    directory = tiny_directory(tmp_path, "bert")
+    directory = tiny_directory(tmp_path, "bert", weights=weights == "pretrained")
     set_traps(directory, sprung)
     monkeypatch.chdir(directory)
     (one, _) = pair(measure=Measure.STATIC)
@@ -43,7 +45,7 @@ def test_nothing_in_a_model_directory_is_executed(tmp_path, monkeypatch):
         repeat=1,
         cases=(one,),
         models=(model,),
-        sources={"bert": Source(str(directory), "random")},
+        sources={"bert": Source(str(directory), weights)},
         threads=1,
         seed=0,
         budget_s=0.05,
@@ -61,8 +63,22 @@ def test_nothing_in_a_run_directory_is_executed(tmp_path):
     cases = pair()
     write_run(tmp_path / "run", cases, {c.id: [[0.1, 0.2]] * 2 for c in cases})
     set_traps(tmp_path / "run", sprung)
-    bench("report", tmp_path / "run", cwd=tmp_path)
+    done = bench("report", tmp_path / "run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
     assert not sprung.exists()
+
+
+def test_the_traps_would_spring(tmp_path):
+    """Each of them does where somebody is careless: the tests above are no empty ones."""
+    for code in (
+        "import transformers",
+        "import pickle; pickle.load(open('pytorch_model.bin', 'rb'))",
+    ):
+        sprung = tmp_path / "sprung"
+        set_traps(tmp_path, sprung)
+        subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+        assert sprung.exists()
+        sprung.unlink()
 
 
 @given(st.text())

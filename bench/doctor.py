@@ -61,6 +61,21 @@ class Doctor:
         yield from self._memory()
         yield from self._threads()
 
+    def unknown(self) -> list[str]:
+        """What this system does not tell: a virtual machine hides its clocks, for one."""
+        kernel = self.kernel
+        turbo = ("intel_pstate/no_turbo", "cpufreq/boost")
+        told = {
+            "load": kernel.load_average(),
+            "steal time": kernel.steal_s(),
+            "frequency governor": kernel.text(f"{CPUS}/cpu0/cpufreq/scaling_governor"),
+            "turbo": next(filter(None, (kernel.text(f"{CPUS}/{place}") for place in turbo)), None),
+            "throttling by heat": kernel.throttled(),
+            "available memory": kernel.memory().get("MemAvailable"),
+            "hyper-threading": kernel.text(f"{CPUS}/smt/active"),
+        }
+        return [name for name, found in told.items() if found is None]
+
     def _others(self) -> Iterator[Finding]:
         """Who else uses this machine's CPUs."""
         load = self.kernel.load_average()
@@ -208,15 +223,17 @@ def main() -> int:
 
     from bench.display import console
 
-    out = console()
-    found = list(Doctor().findings())
-    if not found:
+    out, doctor = console(), Doctor()
+    found, unknown = list(doctor.findings()), doctor.unknown()
+    if found:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for name in ("found", "what it does", "next command"):
+            table.add_column(name, overflow="fold")
+        for finding in found:
+            table.add_row(finding.what, finding.cause, finding.remedy)
+        out.print(table)
+    else:
         out.print("nothing found that would hurt a measurement here")
-        return 0
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("found", "what it does", "next command"):
-        table.add_column(name, overflow="fold")
-    for finding in found:
-        table.add_row(finding.what, finding.cause, finding.remedy)
-    out.print(table)
+    if unknown:
+        out.print(f"not told by this system: {', '.join(unknown)}", style="dim", soft_wrap=True)
     return 0

@@ -1,6 +1,6 @@
 import pytest
 
-from bench.doctor import Doctor
+from bench.doctor import Doctor, main
 from bench.kernel import Kernel
 
 CPU = "sys/devices/system/cpu"
@@ -81,6 +81,22 @@ def test_each_thing_that_hurts_is_found_with_its_remedy(tmp_path, file, text, wh
     assert what in finding.what
     assert finding.cause
     assert remedy in finding.remedy
+
+
+def test_what_a_system_does_not_tell_is_named(tmp_path):
+    """Silence about turbo is no word that it is off; what is told is left out."""
+    hidden = {k: v for k, v in QUIET.items() if "cpufreq" not in k and "pstate" not in k}
+    examine(tmp_path, hidden)
+    (tmp_path / CPU / "cpu0" / "thermal_throttle").mkdir()
+    (tmp_path / CPU / "cpu0" / "thermal_throttle" / "core_throttle_count").write_text("0")
+    assert Doctor(Kernel(tmp_path), {}).unknown() == ["frequency governor", "turbo"]
+
+
+def test_the_command_prints_findings_or_their_absence(capsys):
+    """On whatever machine this runs: a table or a sentence, and exit code 0."""
+    assert main() == 0
+    said = capsys.readouterr().out
+    assert ("next command" in said) != ("nothing found that would hurt" in said)
 
 
 def test_amd_turbo_is_found(tmp_path):

@@ -153,6 +153,21 @@ def test_ctrl_c_twice_stops_at_once(tmp_path):
 
 
 @posix
+def test_a_system_that_starts_no_more_processes_ends_the_run_in_one_line(tmp_path):
+    """What was measured is kept, the line says how to go on, and that works."""
+    run = start(tmp_path / "run", 14, "refused")
+    _, err = run.communicate(timeout=60)
+    assert run.returncode == 4
+    assert err == (
+        "bench: cannot go on: [Errno 11] Resource temporarily unavailable. What was finished "
+        "before is kept; when that is mended, go on with: bench run --resume "
+        f"{tmp_path / 'run'}\n"
+    )
+    assert not records.read_run(tmp_path / "run").samples.empty
+    finishes(tmp_path / "run")
+
+
+@posix
 def test_a_closed_terminal_ends_the_run_cleanly(tmp_path):
     """SIGHUP, and a terminal that takes no more words, do not keep results from being written."""
     import fcntl

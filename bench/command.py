@@ -130,6 +130,7 @@ def _measure(
     runner = make_runner(prepared, writer, display)
     runner.stopping, runner.done, runner.repeats = stop, done, repeats
     with stop.heard():
+        environment["run"]["state"] = "running"  # until all is summed up, again after a resume
         writer.write_environment(environment)
         for table in records.RAW:  # every file is there from the start, if only as its first line
             writer.append(table, [])

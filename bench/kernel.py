@@ -67,6 +67,17 @@ class Kernel:
         known = [count for count in found if count is not None]
         return sum(known) if known else None
 
+    def quota_stops(self) -> float | None:
+        """How often this process' control groups were stopped, their CPU quota being used up."""
+        found = []
+        for place in self._groups("cpu"):
+            for line in (self.text(f"{place}/cpu.stat") or "").splitlines():
+                name, _, count = line.partition(" ")
+                if name == "nr_throttled":
+                    found.append(_number(count))
+        known = [count for count in found if count is not None]
+        return sum(known) if known else None
+
     def memory(self) -> dict[str, float]:
         """Sizes in /proc/meminfo, in bytes, by their names there."""
         found = {}

@@ -81,7 +81,14 @@ def _causes(rounds: pd.DataFrame, cores: int, doctor: Doctor, fewer: str) -> Ite
         )
     throttled = float(rounds["throttled"].sum())
     if throttled:
-        yield f"the CPU slowed down {throttled:.0f} times because of heat: cool it{fewer}"
+        quota = doctor.kernel.cpu_quota()
+        if quota is None:
+            yield f"the CPU slowed down {throttled:.0f} times because of heat: cool it{fewer}"
+        else:
+            yield (
+                f"the control group stopped all threads {throttled:.0f} times, its quota of "
+                f"{quota:.1f} CPUs being used up: give the container more CPUs{fewer}"
+            )
     if _spread(rounds["cpu_hz"]) > FREQUENCY_SPREAD:
         low, high = (float(f(rounds["cpu_hz"])) / 1e9 for f in (min, max))
         remedies = [f.remedy for f in doctor.frequency()]

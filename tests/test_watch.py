@@ -13,7 +13,7 @@ from bench.kernel import Kernel
 from bench.report.tables import case_tables
 from bench.report.view import View
 from bench.sampling import Limits, Sampler
-from bench.watch import RoundWatch
+from bench.watch import Reading, RoundWatch
 
 NOTHING = {
     "steal_s": 0.0,
@@ -112,6 +112,22 @@ def test_counters_are_differences_between_rounds(tmp_path):
     assert watch.rows[0]["load_average"] is None
 
 
+@pytest.mark.parametrize("group", ["0::/c", "1:cpu,cpuacct:/c"])
+def test_stops_by_a_quota_count_as_throttling(tmp_path, group):
+    """Beside those by heat, of control groups of either version."""
+    place = "sys/fs/cgroup/cpu/c" if "cpu" in group else "sys/fs/cgroup/c"
+    heat = "sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count"
+    for name, text in (("proc/self/cgroup", group), (f"{place}/cpu.stat", ""), (heat, "5")):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    counts = []
+    for stops in (3, 7):
+        (tmp_path / place / "cpu.stat").write_text(f"nr_periods 9\nnr_throttled {stops}\nx 1\n")
+        counts.append(Reading.now(Kernel(tmp_path)))
+    assert counts[0].throttled in (3.0, 8.0)  # with heat where this process may run on CPU 0
+    assert counts[1].since(counts[0])["throttled"] == 4.0
+
+
 @given(st.text())
 def test_a_kernel_with_any_text_gives_a_number_or_nothing(tmp_path_factory, text):
     """Files that hold something else are not known."""
@@ -172,6 +188,17 @@ def test_a_noisy_case_is_named_with_the_remedy_that_applies(tmp_path, disturbed,
     assert text.startswith("noisy: the middle half of the samples spans more than 10%")
     assert "in 2 of 2 timed cases" in text
     assert words in text
+
+
+def test_a_quota_is_told_from_heat(tmp_path):
+    """Where the control group has one, it is what stopped the threads."""
+    for name, text in (("proc/self/cgroup", "0::/"), ("sys/fs/cgroup/cpu.max", "150000 100000")):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    run = a_run(tmp_path, WILD, throttled=2.0)
+    (text,) = noise.warnings(run, stats.summarise(run), doctor(tmp_path))
+    assert "stopped all threads 8 times, its quota of 1.5 CPUs being used up" in text
+    assert "heat" not in text
 
 
 @pytest.mark.parametrize(

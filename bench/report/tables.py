@@ -313,7 +313,14 @@ def _of_rounds(rounds: pd.DataFrame) -> list[list[str]]:
     throttled, clock = rounds["throttled"].dropna(), rounds["cpu_hz"].dropna() / 1e9
     if len(throttled):
         most = f"{throttled.max():.0f}"
-        found.append(["Slowed down by heat, times", f"{throttled.sum():.0f} in total", most, "–"])
+        found.append(
+            [
+                "Slowed down by heat or stopped by a CPU quota, times",
+                f"{throttled.sum():.0f} in total",
+                most,
+                "–",
+            ]
+        )
     if len(clock):
         span = f"{clock.min():.2f} to {clock.max():.2f} GHz"
         found.append(["Clock frequency", span, f"{clock.min():.2f} GHz", "–"])

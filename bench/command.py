@@ -14,7 +14,7 @@ import psutil
 from bench import records
 from bench.contract import file_name
 from bench.display import TerminalDisplay, show_plan
-from bench.errors import BenchError, UsageError
+from bench.errors import BenchError, OutputError, UsageError
 from bench.grid import make_cases
 from bench.interrupt import StopRequest
 from bench.launch import ProcessLauncher
@@ -122,7 +122,7 @@ def _measure(
     writer: records.RunWriter,
     environment: dict[str, Any],
     done: dict[str, Status],
-    repeats: dict[str, int],
+    repeats: dict[str, set[int]],
 ) -> int:
     from bench.conclude import conclude, time_spent
     from bench.ending import show_outcome
@@ -131,6 +131,7 @@ def _measure(
     runner = make_runner(prepared, writer, display)
     runner.stopping, runner.done, runner.repeats = stop, done, repeats
     with stop.heard():
+        environment["run"]["state"] = "running"  # until all is summed up, again after a resume
         writer.write_environment(environment)
         for table in records.RAW:  # every file is there from the start, if only as its first line
             writer.append(table, [])
@@ -142,6 +143,8 @@ def _measure(
             runner.measure()
         except KeyboardInterrupt:
             state = "interrupted"
+        except OSError as error:  # no process could be started, or no temporary file be made
+            raise OutputError(f"cannot go on: {error}. {writer.way_on()}") from error
         finally:
             display.stop()
         environment["time_spent"] = time_spent(runner.spent, time.monotonic() - began)

@@ -35,7 +35,7 @@ def conclude(writer: records.RunWriter, environment: dict[str, Any], state: str)
     writer.write_table("summary", summary)
     writer.write_table("ratios", compared)
     writer.write_json(records.PYTEST_BENCHMARK, to_pytest_benchmark(run))
-    environment["warnings"] = noise.renew(environment["warnings"], run, summary)
+    environment["warnings"] = noise.renew(environment.get("warnings", ()), run, summary)
     environment["run"] |= {"state": state, "finished": utc_now()}
     writer.write_environment(environment)
     return Outcome(writer.directory, environment, summary, compared)

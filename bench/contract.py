@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from bench.metrics import METRICS, metric
+from bench.metrics import METRICS, Unit, metric
 from bench.spec import Status, Stop, group_of
 from bench.tables import IDENTITY
 
@@ -40,6 +40,8 @@ def check_environment(environment: Mapping[str, Any]) -> None:
         raise ValueError("'models' in 'run' is no list of names")
     if not _is_list_of(dict, run["plan"]):
         raise ValueError("'plan' in 'run' is no list of cases")
+    if not _is_list_of(str, environment.get("warnings", [])):
+        raise ValueError("'warnings' is no list of sentences")
     for row in run["plan"]:
         _check_planned(row)
         if row["model"] not in run["models"]:
@@ -99,3 +101,17 @@ def check_tables(environment: Mapping[str, Any], tables: Mapping[str, pd.DataFra
         if unit != metric(name).unit.value:
             wanted = metric(name).unit.value
             raise ValueError(f"measurements.csv has {name[:80]!r} in {unit[:20]!r}, not {wanted!r}")
+    _check_counts(tables["measurements"])
+
+
+def _check_counts(measurements: pd.DataFrame) -> None:
+    """What is counted is whole: `23.456` parameters are 23456 that a spreadsheet has grouped."""
+    for name in measurements["metric"].unique():
+        one = metric(name)
+        if not (one.exact or one.unit is Unit.BYTES):
+            continue
+        values = measurements.loc[measurements["metric"] == name, "value"]
+        broken = values[values % 1 > 0]
+        if len(broken):
+            found = f"measurements.csv has {broken.iloc[0]:g} for {name[:80]!r}"
+            raise ValueError(f"{found}: it takes a whole number")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 from typing import TYPE_CHECKING, Any
@@ -174,6 +174,7 @@ def show_results(out: Console, summary: pd.DataFrame, ratios: pd.DataFrame) -> N
 
     from bench.answer import interval
     from bench.metrics import METRICS
+    from bench.noise import noisy
 
     models = list(summary["model"].unique())
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -189,9 +190,10 @@ def show_results(out: Console, summary: pd.DataFrame, ratios: pd.DataFrame) -> N
     where = ["suite", "device", "dtype", "batch_size", "seq_len", "metric"]
     shown = summary[summary["metric"].isin(SHOWN)]
     found = {tuple(key): rows for key, rows in ratios.groupby(where)}
+    loud = set(noisy(summary)["case"])
     for key, rows in shown.groupby(where, sort=False):
         by_model = rows.set_index("model")
-        cells = [_cell(by_model, name) for name in models]
+        cells = [_cell(by_model, name, loud) for name in models]
         matching = found.get(tuple(key))
         for name in compared:
             row = None if matching is None else matching[matching["model"] == name]
@@ -206,17 +208,16 @@ def show_results(out: Console, summary: pd.DataFrame, ratios: pd.DataFrame) -> N
     out.print(f"medians and 95 % intervals; {weights} weights{against}", style="dim")
 
 
-def _cell(rows: pd.DataFrame, model: str) -> str:
+def _cell(rows: pd.DataFrame, model: str, loud: Collection[str]) -> str:
+    """A value with its spread; a latency of one of the `loud` cases is marked noisy."""
     if model not in rows.index:
         return "-"
     row: Any = rows.loc[model]
     text = quantity(row["value"], row["unit"])
-    if math.isnan(row["low"]) or math.isnan(row["high"]):
-        return text
-    half = max(row["high"] - row["value"], row["value"] - row["low"]) / abs(row["value"])
-    if half >= 1:
-        return f"{text} ±>100%"
-    return f"{text} ±{half:.0%}" if half >= 0.01 else f"{text} ±{half:.1%}"
+    if not (math.isnan(row["low"]) or math.isnan(row["high"])):
+        half = max(row["high"] - row["value"], row["value"] - row["low"]) / abs(row["value"])
+        text += " ±>100%" if half >= 1 else f" ±{half:.0%}" if half >= 0.01 else f" ±{half:.1%}"
+    return f"{text} noisy" if row["metric"] == "latency" and row["case"] in loud else text
 
 
 def show_plan(out: Console, cases: Sequence[Case], cost: Estimate) -> None:

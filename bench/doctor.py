@@ -6,7 +6,7 @@ Reads the files of the kernel below one root and the environment variables; chan
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bench.environment import default_threads
@@ -19,6 +19,15 @@ LOAD_SHARE = 0.25
 STEAL_SHARE = 0.01
 """Of all CPU time since the machine started; beyond this the hypervisor is overcommitted."""
 GIB = 2**30
+MOST_LISTED = 8
+"""CPUs named in a finding."""
+
+
+def usable_cpus() -> list[int]:
+    """The CPUs that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
 
 
 @dataclass(frozen=True)
@@ -32,20 +41,40 @@ class Finding:
 
 @dataclass(frozen=True)
 class Doctor:
-    """Examines one machine; `kernel`, `variables`, `cores` and `threads` are seams for tests."""
+    """Examines one machine; all fields are seams for tests. `cpus`: where this process may run."""
 
     kernel: Kernel = field(default_factory=Kernel)
     variables: Mapping[str, str] = field(default_factory=lambda: os.environ)
     cores: int = field(default_factory=lambda: os.cpu_count() or 1)
     threads: int = field(default_factory=default_threads)
+    cpus: Collection[int] = field(default_factory=usable_cpus)
 
     def findings(self) -> Iterator[Finding]:
         """Everything that will hurt here, the worst kinds first."""
         yield from self._others()
+        yield from self.standing()
+
+    def standing(self) -> Iterator[Finding]:
+        """What hurts here whoever else is on the machine."""
         yield from self._limits()
-        yield from self._frequency()
+        yield from self.frequency()
         yield from self._memory()
         yield from self._threads()
+
+    def unknown(self) -> list[str]:
+        """What this system does not tell: a virtual machine hides its clocks, for one."""
+        kernel = self.kernel
+        turbo = ("intel_pstate/no_turbo", "cpufreq/boost")
+        told = {
+            "load": kernel.load_average(),
+            "steal time": kernel.steal_s(),
+            "frequency governor": kernel.text(f"{CPUS}/cpu0/cpufreq/scaling_governor"),
+            "turbo": next(filter(None, (kernel.text(f"{CPUS}/{place}") for place in turbo)), None),
+            "throttling by heat": kernel.throttled(),
+            "available memory": kernel.memory().get("MemAvailable"),
+            "hyper-threading": kernel.text(f"{CPUS}/smt/active"),
+        }
+        return [name for name, found in told.items() if found is None]
 
     def _others(self) -> Iterator[Finding]:
         """Who else uses this machine's CPUs."""
@@ -71,10 +100,12 @@ class Doctor:
         """What a control group (a container) holds back."""
         quota = self.kernel.cpu_quota()
         if quota is not None and quota < self.threads:
+            more = "docker update --cpus 1 CONTAINER   # or the like for your container"
+            fewer = f"bench run --threads {int(quota)}   # or no --cpus for the container"
             yield Finding(
                 f"CPU quota of {quota:.1f} cores for {self.threads} threads",
                 "the control group stops all threads for the rest of each 100 ms",
-                f"bench run --threads {max(1, int(quota))}   # or no --cpus for the container",
+                more if quota < 1 else fewer,
             )
         limit = self.kernel.memory_limit()
         if limit is not None and limit < MEMORY_NEEDED:
@@ -84,19 +115,21 @@ class Doctor:
                 "docker update --memory 8g CONTAINER   # or the like for your container",
             )
 
-    def _frequency(self) -> Iterator[Finding]:
+    def frequency(self) -> Iterator[Finding]:
         """What makes a CPU run at changing speed."""
-        governor = self.kernel.text(f"{CPUS}/cpu0/cpufreq/scaling_governor")
-        if governor not in (None, "performance"):
+        governors = {
+            self.kernel.text(f"{CPUS}/cpu{cpu}/cpufreq/scaling_governor") for cpu in self.cpus
+        }
+        for governor in sorted(name for name in governors if name not in (None, "performance")):
             yield Finding(
                 f"CPU frequency governor {governor!r}",
                 "clocks rise and fall with the load: the first forwards run slower",
-                "sudo cpupower frequency-set --governor performance",
+                f"echo performance | sudo tee /{CPUS}/cpu*/cpufreq/scaling_governor",
             )
         if self.kernel.text(f"{CPUS}/intel_pstate/no_turbo") == "0":
-            yield self._turbo("echo 1 | sudo tee /sys/devices/system/cpu/intel_pstate/no_turbo")
+            yield self._turbo(f"echo 1 | sudo tee /{CPUS}/intel_pstate/no_turbo")
         elif self.kernel.text(f"{CPUS}/cpufreq/boost") == "1":
-            yield self._turbo("echo 0 | sudo tee /sys/devices/system/cpu/cpufreq/boost")
+            yield self._turbo(f"echo 0 | sudo tee /{CPUS}/cpufreq/boost")
         throttled = self.kernel.throttled()
         if throttled:
             yield Finding(
@@ -104,19 +137,23 @@ class Doctor:
                 "the CPU slows down because of heat",
                 "sensors   # and cool it, or give --threads fewer",
             )
-        for supply in self._supplies():
-            if self.kernel.text(f"{supply}/type") == "Mains" and (
-                self.kernel.text(f"{supply}/online") == "0"
-            ):
-                yield Finding(
-                    "running on battery",
-                    "firmware lowers clocks to save power",
-                    "upower -d   # plug it in, and look again",
-                )
+        if any(self._drains(supply) for supply in self._supplies()):
+            yield Finding(
+                "running on battery",
+                "firmware lowers clocks to save power",
+                "bench doctor   # after plugging it in",
+            )
 
     @staticmethod
     def _turbo(remedy: str) -> Finding:
         return Finding("turbo is on", "clocks depend on heat and on what ran before", remedy)
+
+    def _drains(self, supply: str) -> bool:
+        """Whether this supply shows that the machine lives on its battery."""
+        kind = self.kernel.text(f"{supply}/type")
+        if kind == "Battery" and self.kernel.text(f"{supply}/scope") != "Device":  # not a mouse's
+            return self.kernel.text(f"{supply}/status") == "Discharging"
+        return kind == "Mains" and self.kernel.text(f"{supply}/online") == "0"
 
     def _supplies(self) -> list[str]:
         root, place = self.kernel.root, "sys/class/power_supply"
@@ -148,8 +185,8 @@ class Doctor:
         if self.kernel.text(f"{CPUS}/smt/active") == "1":
             yield Finding(
                 "hyper-threading is on",
-                "two threads on one core share its units: bench takes a thread per physical core",
-                f"bench run --threads {self.threads}   # not more than this",
+                "whatever else runs shares the units of the core that a forward runs on",
+                f"echo off | sudo tee /{CPUS}/smt/control",
             )
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
             if name in self.variables:
@@ -165,14 +202,19 @@ class Doctor:
                     "it changes where threads run: results of other machines do not have it",
                     f"unset {name}",
                 )
-        if hasattr(os, "sched_getaffinity"):
-            allowed = len(os.sched_getaffinity(0))
-            if self.threads > allowed:
-                yield Finding(
-                    f"{self.threads} threads on {allowed} usable CPUs",
-                    "threads wait for each other",
-                    f"bench run --threads {allowed}",
-                )
+        cores = self.kernel.physical_cores(self.cpus)
+        most = min(len(self.cpus), cores or len(self.cpus))
+        if 0 < most < self.threads:
+            yield Finding(
+                f"{self.threads} threads for {most} usable cores (CPUs {_listed(self.cpus)})",
+                "threads wait for each other, or share the units of a core",
+                f"bench run --threads {most}   # or run it without taskset",
+            )
+
+
+def _listed(cpus: Collection[int]) -> str:
+    shown = [str(cpu) for cpu in sorted(cpus)]
+    return ", ".join(shown if len(shown) <= MOST_LISTED else [*shown[:MOST_LISTED], "..."])
 
 
 def main() -> int:
@@ -181,15 +223,17 @@ def main() -> int:
 
     from bench.display import console
 
-    out = console()
-    found = list(Doctor().findings())
-    if not found:
+    out, doctor = console(), Doctor()
+    found, unknown = list(doctor.findings()), doctor.unknown()
+    if found:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for name in ("found", "what it does", "next command"):
+            table.add_column(name, overflow="fold")
+        for finding in found:
+            table.add_row(finding.what, finding.cause, finding.remedy)
+        out.print(table)
+    else:
         out.print("nothing found that would hurt a measurement here")
-        return 0
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("found", "what it does", "next command"):
-        table.add_column(name, overflow="fold")
-    for finding in found:
-        table.add_row(finding.what, finding.cause, finding.remedy)
-    out.print(table)
+    if unknown:
+        out.print(f"not told by this system: {', '.join(unknown)}", style="dim", soft_wrap=True)
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,11 @@ class Kernel:
         allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(CPUS_READ)
         return sorted(allowed)[:CPUS_READ]
 
+    def physical_cores(self, cpus: Iterable[int]) -> int | None:
+        """On how many cores these CPUs are; None where the kernel does not tell of one of them."""
+        found = {self.text(f"{CPUS}/cpu{cpu}/topology/thread_siblings_list") for cpu in cpus}
+        return None if None in found else len(found)
+
     def steal_s(self) -> float | None:
         """Seconds of CPU time that the hypervisor has taken, of all CPUs together."""
         fields = (self.text("proc/stat") or "").partition("\n")[0].split()
@@ -61,6 +67,17 @@ class Kernel:
         known = [count for count in found if count is not None]
         return sum(known) if known else None
 
+    def quota_stops(self) -> float | None:
+        """How often this process' control groups were stopped, their CPU quota being used up."""
+        found = []
+        for place in self._groups("cpu"):
+            for line in (self.text(f"{place}/cpu.stat") or "").splitlines():
+                name, _, count = line.partition(" ")
+                if name == "nr_throttled":
+                    found.append(_number(count))
+        known = [count for count in found if count is not None]
+        return sum(known) if known else None
+
     def memory(self) -> dict[str, float]:
         """Sizes in /proc/meminfo, in bytes, by their names there."""
         found = {}
@@ -72,7 +89,8 @@ class Kernel:
         return found
 
     def cpu_quota(self) -> float | None:
-        """CPUs' worth of time that this process' control group may use; None without a limit."""
+        """CPUs' worth of time that this process' control groups may use; None without a limit."""
+        found = []
         for place in self._groups("cpu"):
             quota, _, period = (self.text(f"{place}/cpu.max") or "").partition(" ")  # version 2
             of, per = _number(quota), _number(period)
@@ -80,21 +98,21 @@ class Kernel:
                 of = self.number(f"{place}/cpu.cfs_quota_us")  # version 1: -1 without a limit
                 per = self.number(f"{place}/cpu.cfs_period_us")
             if of and per and of > 0:
-                return of / per
-        return None
+                found.append(of / per)
+        return min(found, default=None)
 
     def memory_limit(self) -> float | None:
-        """Bytes that this process' control group may use; None without a limit."""
-        total = self.memory().get("MemTotal")
-        for place in self._groups("memory"):
-            for name in ("memory.max", "memory.limit_in_bytes"):
-                limit = self.number(f"{place}/{name}")
-                if limit is not None and total is not None and limit < total:
-                    return limit
-        return None
+        """Bytes that this process' control groups may use; None without a limit."""
+        total = self.memory().get("MemTotal", 0.0)
+        limits = [
+            self.number(f"{place}/{name}")
+            for place in self._groups("memory")
+            for name in ("memory.max", "memory.limit_in_bytes")
+        ]
+        return min((n for n in limits if n is not None and n < total), default=None)
 
     def _groups(self, controller: str) -> list[str]:
-        """Directories of this process' control group, of either version, innermost first."""
+        """Directories of this process' control groups, of either version; all their limits hold."""
         found = []
         for line in (self.text("proc/self/cgroup") or "").splitlines():
             _, _, rest = line.partition(":")

@@ -170,7 +170,8 @@ def ending(code: int, finished: bool, errors: TextIO) -> Event:
     if finished:
         return {"event": "ended", "status": "ok", "reason": ""}
     if code < 0:
-        name = signal.Signals(-code).name
+        names = {number.value: number.name for number in signal.Signals}
+        name = names.get(-code, f"signal {-code}")
         hint = "; the system may have run out of memory" if name == "SIGKILL" else ""
         reason = f"the worker was ended by {name}{hint}"
         return {"event": "ended", "status": "killed", "reason": reason}

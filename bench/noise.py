@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from bench.doctor import Doctor
 from bench.metrics import NOISE_BOUND
 
 if TYPE_CHECKING:
@@ -21,36 +23,52 @@ SWITCHES_PER_S = 20.0
 """Involuntary context switches: more than a kernel's own threads cause on a quiet machine."""
 
 
-def warnings(run: Run, summary: pd.DataFrame) -> list[str]:
-    """A line on noisy cases and one on discarded rounds, where there are any."""
-    return [*_noisy(run, summary), *_discarded(run.rounds)]
+def noisy(summary: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a summary that say of a case that its noise is over the bound."""
+    return summary[(summary["metric"] == "noise") & (summary["value"] > NOISE_BOUND)]
 
 
-def renew(held: list[str], run: Run, summary: pd.DataFrame) -> list[str]:
+def warnings(run: Run, summary: pd.DataFrame, doctor: Doctor | None = None) -> list[str]:
+    """A line on noisy cases and one on discarded rounds, where there are any.
+
+    `doctor` examines the machine of the run, which is this one.
+    """
+    return [*_noisy(run, summary, doctor or Doctor()), *_discarded(run.rounds)]
+
+
+def renew(held: Iterable[str], run: Run, summary: pd.DataFrame) -> list[str]:
     """`held` with these warnings as they are now, in the place of those of an earlier part."""
     others = [text for text in held if not text.startswith((NOISY, DISCARDED))]
     return [*others, *warnings(run, summary)]
 
 
-def _noisy(run: Run, summary: pd.DataFrame) -> Iterator[str]:
-    noise = summary[summary["metric"] == "noise"]
-    over = noise[noise["value"] > NOISE_BOUND]
+def _noisy(run: Run, summary: pd.DataFrame, doctor: Doctor) -> Iterator[str]:
+    over = noisy(summary)
     if over.empty:
         return
     worst = next(over.nlargest(1, "value").itertuples())
     cores = run.environment["machine"].get("cores_logical") or 1
-    causes = "; ".join(_causes(run.rounds, cores)) or (
-        "no cause was seen between rounds: `bench doctor` lists what this machine has; more "
-        "--repeats narrow the intervals"
-    )
+    fewer = ", or give --threads fewer" if (run.cases["threads"] > 1).any() else ""
+    causes = "; ".join(_causes(run.rounds, cores, doctor, fewer)) or _unseen(doctor)
     yield (
         f"{NOISY}the middle half of the samples spans more than {NOISE_BOUND:.0%} of the median in "
-        f"{len(over)} of {len(noise)} timed cases (most, {worst.value:.0%}, in "
-        f"{worst.case}): {causes}"
+        f"{len(over)} of {(summary['metric'] == 'noise').sum()} timed cases (most, "
+        f"{worst.value:.0%}, in {worst.case}): {causes}"
     )
 
 
-def _causes(rounds: pd.DataFrame, cores: int) -> Iterator[str]:
+def _unseen(doctor: Doctor) -> str:
+    """What to do where the kernel told of no cause: what hurts on this machine at all times."""
+    standing = [f"{f.what} ({f.remedy.partition('   #')[0]})" for f in doctor.standing()]
+    here = (
+        f"what this machine has is {' and '.join(standing)}"
+        if standing
+        else ("`bench doctor` finds nothing to mend on this machine")
+    )
+    return f"no cause was seen between rounds: {here}; more --repeats narrow the intervals"
+
+
+def _causes(rounds: pd.DataFrame, cores: int, doctor: Doctor, fewer: str) -> Iterator[str]:
     """What the kernel told between rounds: number, likely cause, next step."""
     seconds = float(rounds["wall_s"].sum())
     if not seconds:
@@ -63,22 +81,27 @@ def _causes(rounds: pd.DataFrame, cores: int) -> Iterator[str]:
         )
     throttled = float(rounds["throttled"].sum())
     if throttled:
-        yield (
-            f"the CPU slowed down {throttled:.0f} times because of heat: cool it, or give "
-            "--threads fewer"
-        )
-    spread = _spread(rounds["cpu_hz"])
-    if spread > FREQUENCY_SPREAD:
+        quota = doctor.kernel.cpu_quota()
+        if quota is None:
+            yield f"the CPU slowed down {throttled:.0f} times because of heat: cool it{fewer}"
+        else:
+            yield (
+                f"the control group stopped all threads {throttled:.0f} times, its quota of "
+                f"{quota:.1f} CPUs being used up: give the container more CPUs{fewer}"
+            )
+    if _spread(rounds["cpu_hz"]) > FREQUENCY_SPREAD:
         low, high = (float(f(rounds["cpu_hz"])) / 1e9 for f in (min, max))
+        remedies = [f.remedy for f in doctor.frequency()]
+        settings = "neither governor nor turbo can be set here: more --repeats narrow the intervals"
         yield (
-            f"the CPU ran between {low:.1f} and {high:.1f} GHz: "
-            "sudo cpupower frequency-set --governor performance"
+            f"the CPU ran between {low:.1f} and {high:.1f} GHz: {next(iter(remedies), settings)}"
         )
     load, switches = rounds["load_average"].mean(), rounds["involuntary_switches"].sum() / seconds
     if load > cores or switches > SWITCHES_PER_S:
+        busy = "" if math.isnan(load) else f"the load average was {load:.1f} on {cores} cores and "
         yield (
-            f"the load average was {load:.1f} on {cores} cores and threads were interrupted "
-            f"{switches:.0f} times a second: close other programs, or give --threads fewer"
+            f"{busy}threads were interrupted {switches:.0f} times a second: close other programs "
+            f"(top -o %CPU names them){fewer}"
         )
     read = float(rounds["major_faults"].sum())
     if read:

@@ -18,9 +18,9 @@ from bench.grid import make_cases
 from bench.hub import Note, has_tokenizer, silence
 from bench.launch import probe
 from bench.plan import Options, Source
-from bench.registry import pick_models, pick_suites, read_architecture
+from bench.registry import all_suites, pick_models, pick_suites, read_architecture
 from bench.run import identity, utc_now
-from bench.spec import Case, Measure, Model, Sampling, Status, Weights, group_of
+from bench.spec import TIMED, Case, Measure, Model, Sampling, Status, Weights, group_of
 from bench.text import Text
 from bench.text import read as read_text
 
@@ -225,12 +225,15 @@ def whole_repeats(run: records.Run) -> records.Run:
     """
     failed = set(run.cases.loc[run.cases["status"] != Status.OK.value, "case"])
     members: dict[str, set[str]] = {}
+    suites = {suite.name for suite in all_suites().values() if suite.measure in TIMED}
+    timed = set()
     for row in run.environment["run"]["plan"]:
+        group = group_of(row["case"])
         if row["case"] not in failed:
-            members.setdefault(group_of(row["case"]), set()).add(row["case"])
+            members.setdefault(group, set()).add(row["case"])
+        if row["suite"] in suites:
+            timed.add(group)
     present = run.samples.groupby("repeat")["case"].agg(set).to_dict()
-
-    timed = {group_of(case) for case in run.samples["case"].unique()} | set(run.rounds["group"])
 
     def whole(table: pd.DataFrame) -> pd.DataFrame:
         groups = table["group"] if "group" in table else table["case"].map(group_of)
@@ -251,18 +254,27 @@ def whole_repeats(run: records.Run) -> records.Run:
 
 def take_up(
     run: records.Run, writer: records.RunWriter
-) -> tuple[dict[str, Status], dict[str, int]]:
-    """Write what is whole in an interrupted run; returns its finished cases and whole repeats."""
+) -> tuple[dict[str, Status], dict[str, set[int]]]:
+    """Write what is whole in an interrupted run; returns its finished cases and whole repeats.
+
+    A case that had ended well and whose repeats are not all here any more (a file was cut short or
+    lost) is open again: what is missing of it is measured like anything else that is.
+    """
+    repeats = repeats_done(run)
+    whole = [
+        status != Status.OK.value or len(repeats.get(case, ())) >= wanted
+        for case, status, wanted in run.cases[["case", "status", "repeats"]].to_numpy()
+    ]
+    run = dataclasses.replace(run, cases=run.cases[np.array(whole, dtype=bool)])
     for table in records.RAW:
         writer.write_table(table, getattr(run, table))
-    done = {str(row.case): Status(str(row.status)) for row in run.cases.itertuples()}
-    return done, repeats_done(run)
+    return {str(row.case): Status(str(row.status)) for row in run.cases.itertuples()}, repeats
 
 
-def repeats_done(run: records.Run) -> dict[str, int]:
+def repeats_done(run: records.Run) -> dict[str, set[int]]:
     """Whole repeats that an interrupted run already holds, by case."""
-    found: dict[str, int] = {}
+    found: dict[str, set[int]] = {}
     for table in (run.measurements, run.samples):
         for case, repeats in table.groupby("case")["repeat"]:
-            found[str(case)] = int(repeats.max())
+            found[str(case)] = set(map(int, repeats))
     return found

@@ -7,8 +7,10 @@ and a half-written number is never read as a whole one. Everything else is repla
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -42,6 +44,9 @@ FORMAT = 1
 ENVIRONMENT = "environment.json"
 PYTEST_BENCHMARK = "pytest-benchmark.json"
 LOCK = ".lock"
+_WRITTEN = "|".join(map(re.escape, (ENVIRONMENT, PYTEST_BENCHMARK, *(f"{t}.csv" for t in TABLES))))
+_LEFT_OVER = re.compile(rf"\.({_WRITTEN})\.[0-9]+\.tmp")
+"""Names of `write_text` for a run's files, left by a process that was killed while it wrote."""
 
 Row = Mapping[str, Any]
 
@@ -120,11 +125,17 @@ class RunWriter:
         try:
             yield
         except OSError as error:
-            where = f"cannot write to {self.directory}: {error.strerror or error}"
-            raise OutputError(
-                f"{where}. What was finished before is kept; when that is mended, go on with: "
-                f"bench run --resume {self.directory}"
-            ) from error
+            what = f"cannot write to {self.directory}: {error.strerror or error}"
+            raise OutputError(f"{what}. {self.way_on()}") from error
+
+    def way_on(self) -> str:
+        """What is kept of a run that has to end early, and what to type when that is mended."""
+        if not (self.directory / ENVIRONMENT).exists():
+            return "Nothing was measured yet: when that is mended, start the run again"
+        return (
+            "What was finished before is kept; when that is mended, go on with: "
+            f"bench run --resume {self.directory}"
+        )
 
     def abandon(self) -> None:
         """Take back a new directory in which nothing has been written yet."""
@@ -154,23 +165,34 @@ def open_run(directory: Path, *, resume: bool = False) -> RunWriter:
     lock = FileLock(directory / LOCK)
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        if not resume and not (directory / LOCK).exists():
+            _refuse_full(directory)  # somebody else's: not even a lock is left in it
         lock.acquire(timeout=0)
-        for left in directory.glob(".*.tmp"):  # by a process that was killed while it wrote
-            left.unlink()
-        held = any(path.name != LOCK for path in directory.iterdir())
+        for path in directory.iterdir():
+            if _LEFT_OVER.fullmatch(path.name):
+                path.unlink()
+        if not resume:
+            _refuse_full(directory)
     except Timeout:
         raise UsageError(
             f"{directory} is in use by another bench process: wait for it or choose another"
         ) from None
     except OSError as error:
-        raise UsageError(f"cannot write to {directory}: {error.strerror}") from None
-    if held and not resume:
         lock.release()
+        raise UsageError(f"cannot write to {directory}: {error.strerror or error}") from None
+    except UsageError:
+        lock.release()
+        raise
+    return RunWriter(directory, lock)
+
+
+def _refuse_full(directory: Path) -> None:
+    """A new run never mixes with what is there already, apart from what a dead run left over."""
+    if any(p.name != LOCK and not _LEFT_OVER.fullmatch(p.name) for p in directory.iterdir()):
         raise UsageError(
             f"{directory} is not empty: give --output a new directory, "
             f"or finish an interrupted run with --resume {directory}"
         )
-    return RunWriter(directory, lock)
 
 
 def read_run(directory: Path) -> Run:
@@ -200,7 +222,7 @@ def read_environment(directory: Path) -> dict[str, Any]:
         version = environment["format"]
     except FileNotFoundError:
         raise UsageError(f"no run at {directory}: it has no {ENVIRONMENT}") from None
-    except (ValueError, KeyError, TypeError, OSError) as error:
+    except (ValueError, KeyError, TypeError, OSError, RecursionError) as error:
         raise UsageError(f"{path} cannot be read as a run's environment: {error}") from None
     if version != FORMAT:
         raise UsageError(
@@ -238,12 +260,18 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _sync_directory(directory: Path) -> None:
-    """Make a name that was just given to a file survive a loss of power."""
+    """Make a name that was just given to a file survive a loss of power.
+
+    Some network file systems cannot sync a directory: there the file's own sync has to do.
+    """
     if os.name != "posix":
         return
     handle = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EBADF, errno.ENOTSUP):
+            raise
     finally:
         os.close(handle)
 
@@ -263,12 +291,19 @@ def _read(directory: Path, table: str, damage: list[str]) -> pd.DataFrame:
 
 
 def _whole_batches(frame: pd.DataFrame, table: str, damage: list[str]) -> pd.DataFrame:
-    """Keep the batches of which every row is there, once."""
+    """Keep the batches of which every row is there, once: indices from 0 to one below `of`."""
     if frame.empty:
         return frame
     key = [str(frame.columns[0]), "repeat"]
-    batch = frame.groupby(key, sort=False)["index"]
-    whole = (batch.transform("size") == frame["of"]) & (batch.transform("nunique") == frame["of"])
+    batch = frame.groupby(key, sort=False)
+    index, size = batch["index"], batch["of"].transform("min")
+    whole = (
+        (size == batch["of"].transform("max"))
+        & (size == index.transform("size"))
+        & (size == index.transform("nunique"))
+        & (index.transform("min") == 0)
+        & (index.transform("max") == size - 1)
+    )
     if not whole.all():
         torn = frame.loc[~whole, key].drop_duplicates()
         damage.extend(

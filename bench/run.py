@@ -72,7 +72,7 @@ class Runner:
     now: Callable[[], float] = time.monotonic
     stopping: Callable[[], bool] = lambda: False
     done: dict[str, Status] = field(default_factory=dict)
-    repeats: dict[str, int] = field(default_factory=dict)
+    repeats: dict[str, set[int]] = field(default_factory=dict)
     spent: dict[str, float] = field(default_factory=dict)
     looks: Looks = field(init=False)
 
@@ -133,7 +133,7 @@ class Runner:
 
     def _repeat(self, batch: Sequence[Case], repeat: int) -> None:
         """One fresh process for a batch; another one for what is left when a worker dies."""
-        left = [c for c in self._open(batch) if self.repeats.get(c.id, 0) < repeat]
+        left = [c for c in self._open(batch) if repeat not in self.repeats.get(c.id, ())]
         while left:
             started = self._job(left, repeat)
             left = [c for c in self._open(left) if c.id not in started]
@@ -186,12 +186,12 @@ class Runner:
                     kept = [r for r in event["rows"] if r["phase"] == "sample"]
                     walls = ((r["round"], r["wall_s"]) for r in kept)
                     self.looks.add(event["case"], job.repeat, walls)
-                # After a timed case's samples come its disturbances, without which it is whole.
-                if event["case"] not in progress.delivered:
+                # The samples of a timed case come last: with them on disk its repeat is whole.
+                if table == "samples" or job.measure not in TIMED:
                     self._deliver(progress, event["case"], job.repeat)
             case "rounds" | "gemm" as table:
                 self.writer.append_batch(table, event["group"], job.repeat, event["rows"])
-            case "failed":
+            case "failed" if event["case"] not in self.done:  # a case has one end
                 case = progress.cases[event["case"]]
                 self._fail(case, Status(event["status"]), event["reason"])
             case "finished":
@@ -217,7 +217,7 @@ class Runner:
 
     def _deliver(self, progress: _Progress, name: str, repeat: int) -> None:
         progress.delivered.add(name)
-        self.repeats[name] = repeat
+        self.repeats.setdefault(name, set()).add(repeat)
         self.display.advance(progress.cases[name])
 
     def _spend(self, spent: dict[str, float]) -> None:
@@ -241,7 +241,7 @@ class Runner:
             "checkpoint_sha256": checkpoint.sha256 if checkpoint else "",
             "status": status.value,
             "reason": reason,
-            "repeats": self.repeats.get(case.id, 0),
+            "repeats": len(self.repeats.get(case.id, ())),
             "stop": stop.value,
             "finished": utc_now(),
         }

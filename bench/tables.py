@@ -141,12 +141,13 @@ _STARTS_FORMULA = re.compile(f"'*[{FORMULA}]")
 _DISARMED = f"^'(?='*[{FORMULA}])"
 
 _DTYPES = {"str": "str", "int": "int64", "float": "float64", "seconds": "float64"}
-_DIGITS = r"[0-9]{1,30}(?:\.[0-9]{1,30})?"
+_DIGITS = r"[0-9]{1,30}(?:\.(?![0-9]{2}0(?![0-9]))[0-9]{1,30})?"
+"""Never `23.500`, which bench does not write, and which some spreadsheets make of 23500."""
 _NUMBERS = {"int": "-?[0-9]{1,18}", "float": f"(?:-?{_DIGITS})?", "seconds": _DIGITS}
 _TAKES = {
     "int": "a whole number",
-    "float": "a number with a point, or nothing",
-    "seconds": "a number with a point",
+    "float": "a number with a point as bench writes it (0.5, not 0,5 or 0.500), or nothing",
+    "seconds": "a number with a point as bench writes it (0.5, not 0,5 or 0.500)",
 }
 _PLAIN = '[^",\x00-\x1f\x7f]'
 _QUOTED = '[^"\x00-\x1f\x7f]'

@@ -42,7 +42,7 @@ class Reading:
             minor_faults=usage.get("ru_minflt"),
             major_faults=usage.get("ru_majflt"),
             cpu_hz=kernel.cpu_hz(),
-            throttled=kernel.throttled(),
+            throttled=_total(kernel.throttled(), kernel.quota_stops()),
             load_average=kernel.load_average(),
         )
 
@@ -73,6 +73,11 @@ METRICS = {
 
 def _difference(now: Value, then: Value) -> Value:
     return None if now is None or then is None else now - then
+
+
+def _total(*values: Value) -> Value:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
 
 
 def _usage() -> Mapping[str, float]:

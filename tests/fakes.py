@@ -20,6 +20,7 @@ from bench.metrics import metric
 from bench.plan import Job, Source
 from bench.run import identity
 from bench.spec import (
+    TIMED,
     Architecture,
     Case,
     Measure,
@@ -47,6 +48,14 @@ SUITES = {
     Measure.FORWARD: "latency",
 }
 RANDOM = Source(None, "random")
+MEASURED_BY = {
+    Measure.STATIC: ("stored_parameters", "1", 1000.0),
+    Measure.MEMORY: ("peak_rss_bytes", "B", 1e6),
+    Measure.COLD_START: ("cold_start", "s", 1.5),
+    Measure.TEXT: ("throughput_tokens", "1/s", 100.0),
+    Measure.FORWARD: ("load_average", "1", 0.5),
+}
+"""One metric of each kind of measurement, its unit, and what scripted workers say of it."""
 
 
 class FakeClock(HostMarks):
@@ -171,7 +180,7 @@ def worker_events(
 ) -> Iterator[Event]:
     """What a healthy worker says about a job, in its order; `seconds` per model of a forward."""
     yield {"event": "ready"}
-    if job.measure is Measure.FORWARD:
+    if job.measure in TIMED:
         for model in dict.fromkeys(c.model for c in job.cases):
             yield {"event": "begin", "cases": [c.id for c in job.cases if c.model == model]}
         groups = job.groups()
@@ -179,17 +188,15 @@ def worker_events(
         groups = [[c] for c in job.cases]
     for group in groups:
         yield {"event": "begin", "cases": [c.id for c in group]}
+        if job.measure in TIMED:
+            yield {"event": "rounds", "group": group[0].group, "rows": round_rows(rounds)}
         for one in group:
-            if job.measure is Measure.FORWARD:
-                wall_s = (seconds or {}).get(one.model, 0.01)
-                yield {"event": "samples", "case": one.id, "rows": sample_rows([wall_s] * rounds)}
-                metric, unit, value = "load_average", "1", 0.5
-            elif job.measure is Measure.MEMORY:
-                metric, unit, value = "peak_rss_bytes", "B", 1e6
-            else:
-                metric, unit, value = "stored_parameters", "1", 1000.0
+            metric, unit, value = MEASURED_BY[job.measure]
             row = {"metric": metric, "unit": unit, "value": value}
             yield {"event": "measurements", "case": one.id, "rows": [row]}
+            if job.measure in TIMED:
+                wall_s = (seconds or {}).get(one.model, 0.01)
+                yield {"event": "samples", "case": one.id, "rows": sample_rows([wall_s] * rounds)}
     yield {"event": "finished", "spent": {"load_s": 0.5}}
     yield ended()
 
@@ -212,6 +219,13 @@ def sample_rows(walls: Iterable[float], warmup: int = 1) -> list[dict[str, Any]]
         for i, wall in enumerate(walls, start=1)
     )
     return rows
+
+
+def round_rows(count: int) -> list[dict[str, Any]]:
+    """What disturbed each of so many rounds: nothing."""
+    counters = ("steal_s", "involuntary_switches", "minor_faults", "major_faults", "throttled")
+    quiet = {**dict.fromkeys(counters, 0.0), "cpu_hz": 2e9, "load_average": 0.1}
+    return [{"round": i, "disturbed": "", "wall_s": 0.1, **quiet} for i in range(1, count + 1)]
 
 
 def ended(status: str = "ok", reason: str = "") -> Event:

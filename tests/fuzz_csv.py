@@ -2,12 +2,15 @@
 
 Each round damages the files of a good run in one of many ways and reads it back. A run is read, or
 refused with a one-line UsageError; any other exception is a traceback a user would have seen, and
-any number that is not in the bytes is a wrong one. Ends with 1 when there was either.
+any value that is not what stands at its place in the file is a wrong one. Ends with 1 when there
+was either.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import math
 import random
 import re
 import sys
@@ -15,15 +18,19 @@ import tempfile
 import time
 import traceback
 from collections import Counter
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import scripted_run
 
-from bench import records
+from bench import noise, records
 from bench.errors import UsageError
+from bench.prepare import whole_repeats
 from bench.pytest_json import to_pytest_benchmark
+from bench.report import write_report
 from bench.stats import ratios, summarise
-from bench.tables import TABLES, decode
+from bench.tables import TABLES, decode, encode
 
 NUMBERS = (b"1,234", b"1.5E-3", b"nan", b"inf", b"-1", b"", b"0x10", b"1e999", b"9" * 40, b"1_0")
 WORDS = (
@@ -40,6 +47,18 @@ WORDS = (
     b"\t",
     b"\xef\xbb\xbf",
 )
+
+
+FILES = (".csv", ".json")
+PAGE_EVERY = 40
+"""One in so many of the runs that are read is made a page of, which takes seconds."""
+
+
+def a_table(table: str) -> str:
+    """Some rows of a table of the gate."""
+    values = {"str": "a word", "int": 7, "float": 0.25, "seconds": 0.25}
+    row = [values[kind] for kind in TABLES[table].values()]
+    return encode(TABLES[table], [row] * 5, header=True)
 
 
 def damage(data: bytes, rng: random.Random) -> bytes:
@@ -73,33 +92,42 @@ def damage(data: bytes, rng: random.Random) -> bytes:
 
 
 def invented(data: bytes, table: str) -> list[str]:
-    """Numbers of the table that do not stand in its bytes as such."""
+    """Values of the table that are not what stands at their place in the bytes."""
     try:
         frame = decode(data, TABLES[table])
     except ValueError:
         return []
-    cells = set(data.decode("utf-8-sig", "replace").replace('"', "").replace("\n", ",").split(","))
-    known = {float(c) for c in (cell.strip("\r") for cell in cells) if _is_number(c)}
+    whole = data[: data.rfind(b"\n") + 1].decode("utf-8-sig")
+    header, *rows = list(csv.reader(StringIO(whole), strict=True)) or [[]]
+    if len(rows) != len(frame):
+        return [f"{len(frame)} rows of {len(rows)}"]
     found = []
     for name, kind in TABLES[table].items():
-        if kind != "str":
-            values = frame[name].dropna().unique()
-            found += [f"{table}.{name} = {v}" for v in values if float(v) not in known]
+        place = header.index(name) if header else 0
+        for row, value in zip(rows, frame[name], strict=True):
+            if not _same(row[place], value, kind):
+                found.append(f"{table}.{name} = {value} of {row[place]}")
     return found
 
 
-def _is_number(cell: str) -> bool:
-    return re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", cell) is not None
+def _same(cell: str, value: Any, kind: str) -> bool:
+    """Whether a value is what a careful reader would see in the cell."""
+    if kind == "str":
+        return value in (cell, cell.removeprefix("'"))
+    if not cell:
+        return math.isnan(value)
+    return re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", cell) is not None and float(cell) == value
 
 
 def read_all(directory: Path) -> None:
-    """Everything that a reader of a run does with it."""
+    """Everything that a reader of a run does with it, apart from its page."""
     run = records.read_run(directory)
-    summarise(run)
+    noise.warnings(run, summarise(run))
     ratios(run)
     to_pytest_benchmark(run)
+    whole_repeats(run)
     for table in TABLES:
-        records._read(directory, table, [])
+        records.read_table(directory, table)
 
 
 def main() -> int:
@@ -110,30 +138,37 @@ def main() -> int:
     given = parser.parse_args()
     end, rng = time.monotonic() + 60 * given.minutes, random.Random(given.seed)
     seen: Counter[str] = Counter()
+    rounds = 0
     with tempfile.TemporaryDirectory() as root:
         directory = Path(root) / "run"
         scripted_run.go(directory)
-        good = {path: path.read_bytes() for path in directory.iterdir() if path.suffix == ".csv"}
+        for table in ("turns", "pairs"):  # of the gate
+            (directory / f"{table}.csv").write_text(a_table(table), encoding="utf-8")
+        good = {path: path.read_bytes() for path in directory.iterdir() if path.suffix in FILES}
         while time.monotonic() < end:
+            rounds += 1
             path = rng.choice(sorted(good))
             bad = damage(good[path], rng)
             path.write_bytes(bad)
             try:
                 read_all(directory)
                 seen["read"] += 1
+                if seen["read"] % PAGE_EVERY == 0:
+                    write_report([directory], Path(root) / "page")
+                    seen["pages"] += 1
             except UsageError as refused:
                 seen["refused" if "\n" not in str(refused) else "refused in several lines"] += 1
             except Exception:  # noqa: BLE001 - this is what is looked for
                 seen["tracebacks"] += 1
                 sys.stdout.write(f"{path.name}: {bad[:300]!r}\n{traceback.format_exc()}\n")
-            wrong = invented(bad, path.stem)
+            wrong = invented(bad, path.stem) if path.suffix == ".csv" else []
             if wrong:
                 seen["wrong numbers"] += 1
                 sys.stdout.write(f"{wrong[:3]} of {bad[:300]!r}\n")
             path.write_bytes(good[path])
     failed = sum(seen[name] for name in ("tracebacks", "wrong numbers", "refused in several lines"))
     counts = ", ".join(f"{n} {name}" for name, n in sorted(seen.items()))
-    sys.stdout.write(f"{sum(seen.values())} files: {counts}; {failed} failures\n")
+    sys.stdout.write(f"{rounds} files: {counts}; {failed} failures\n")
     return int(bool(failed))
 
 

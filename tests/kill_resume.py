@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,7 +26,7 @@ import scripted_run
 
 from bench import records
 from bench.errors import BenchError
-from bench.spec import group_of
+from bench.spec import TIMED
 
 REACH = 2.0
 """Kills come after up to this many lengths of a run: some hit its start, some its last write."""
@@ -84,21 +85,39 @@ def check(directory: Path, log: Path, tally: Tally) -> None:
         return
     closed = list(run.cases["case"])
     tally.lost.extend(c for kind, c in reported if kind == "finish" and closed.count(c) != 1)
-    # A repeat counts when its whole group is there: a part of one is measured again.
-    whole = {c: set(rows["repeat"]) for c, rows in run.samples.groupby("case")}
-    for kind, case in set(reported):
-        mates = [c.id for c in scripted_run.CASES if c.group == group_of(case)]
-        if kind == "advance" and case in whole:
-            times = min(reported.count(("advance", mate)) for mate in mates)
-            if len(whole[case]) < min(times, scripted_run.REPEATS) - 1:
-                tally.lost.append(f"{times} repeats of {case}, found {sorted(whole[case])}")
-    tally.wrong.extend(scripted_run.wrong(run))
+    for case in scripted_run.CASES:
+        timed = case.measure in TIMED
+        # A repeat counts when its whole group is there: a part of one is measured again.
+        mates = [c for c in scripted_run.CASES if c.group == case.group] if timed else [case]
+        times = min(reported.count(("advance", mate.id)) for mate in mates)
+        table = run.samples if timed else run.measurements
+        found = set(table.loc[table["case"] == case.id, "repeat"])
+        if not found >= set(range(1, times + 1)):
+            tally.lost.append(f"{times} repeats of {case.id}, found {sorted(found)}")
+    tally.wrong.extend([*scripted_run.wrong(run), *_half_written(directory)])
+
+
+def _half_written(directory: Path) -> list[str]:
+    """Files of a run, other than those that are appended to, that are not there as a whole."""
+    tables = (directory / f"{table}.csv" for table in ("summary", "ratios"))
+    found = [p.name for p in tables if p.exists() and not p.read_bytes().endswith(b"\n")]
+    for path in (directory / records.ENVIRONMENT, directory / records.PYTEST_BENCHMARK):
+        with suppress(FileNotFoundError):
+            if not path.read_bytes().endswith(b"\n}\n"):
+                found.append(path.name)
+    return [f"{name} ends before its end" for name in found]
+
+
+def conclusions(directory: Path) -> dict[str, str]:
+    """What was computed from a finished run; the same for all that hold the same numbers."""
+    return {name: (directory / f"{name}.csv").read_text() for name in ("summary", "ratios")}
 
 
 def cycles(count: int, deadline: float, root: Path, rng: random.Random) -> Tally:
     """Fork, kill, check; resume until the run is finished, and begin another."""
     tally, number = Tally(), 0
     length_s = _length(root)
+    truth = conclusions(root / "whole")
     while tally.cycles < count and time.monotonic() < deadline:
         directory, log = root / f"run{number}", root / f"log{number}"
         child = os.fork()
@@ -113,6 +132,8 @@ def cycles(count: int, deadline: float, root: Path, rng: random.Random) -> Tally
                 tally.wrong.append(f"a run ended with {os.WEXITSTATUS(status)}")
             else:
                 tally.lost.extend(scripted_run.incomplete(records.read_run(directory)))
+                if conclusions(directory) != truth:
+                    tally.wrong.append("summary or ratios are not those of a run without a kill")
         else:
             tally.cycles += 1
         check(directory, log, tally)

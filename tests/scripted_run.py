@@ -98,6 +98,12 @@ def wrong(run: records.Run) -> list[str]:
         truth = wall_ns(row.case, row.repeat, row.round) / 1e9
         if not math.isclose(row.wall_s, truth, rel_tol=1e-12):
             found.append(f"{row.case}, repeat {row.repeat}, round {row.round}: {row.wall_s}")
+    truths = {metric: value for metric, _, value in fakes.MEASURED_BY.values()}
+    found.extend(
+        f"{row.case}, repeat {row.repeat}, {row.metric}: {row.value}"
+        for row in run.measurements.itertuples()
+        if row.value != truths[row.metric]
+    )
     return found
 
 
@@ -108,12 +114,15 @@ def incomplete(run: records.Run) -> list[str]:
     for case in CASES:
         if closed.get(case.id) != "ok":
             found.append(f"{case.id} is {closed.get(case.id, 'missing')}")
+        repeats = {Measure.STATIC: 1, Measure.MEMORY: 2}.get(case.measure, REPEATS)
+        wanted = [(run.measurements, "case", case.id, 1)]
         if case.measure is Measure.FORWARD:
-            rows = run.samples[run.samples["case"] == case.id]
-            if sorted(rows["repeat"].value_counts().items()) != [
-                (repeat, ROUNDS + 1) for repeat in range(1, REPEATS + 1)
-            ]:
-                found.append(f"{case.id} has the samples {rows['repeat'].tolist()}")
+            wanted.append((run.samples, "case", case.id, ROUNDS + 1))
+            wanted.append((run.rounds, "group", case.group, ROUNDS))
+        for table, column, name, count in wanted:
+            held = table.loc[table[column] == name, "repeat"].tolist()
+            if sorted(held) != [r for r in range(1, repeats + 1) for _ in range(count)]:
+                found.append(f"{name} has rows of the repeats {held}, {count} of each expected")
     if run.damage:
         found.extend(run.damage)
     return found

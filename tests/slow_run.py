@@ -1,8 +1,10 @@
 """`bench run`'s own way from plan to exit code, with scripted workers that take their time.
 
-`python slow_run.py DIRECTORY [HANG]`: a worker begins its HANG-th measurement and says no more.
+`python slow_run.py DIRECTORY [NUMBER [FAULT]]`: at a worker's NUMBER-th measurement it `hangs`, or
+no further process can be started (`refused`).
 """
 
+import errno
 import os
 import sys
 import time
@@ -17,7 +19,8 @@ from bench.prepare import Prepared, take_up, whole_repeats
 from bench.spec import Sampling
 
 DIRECTORY = Path(sys.argv[1])
-HANG = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+NUMBER = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+FAULT = sys.argv[3] if len(sys.argv) > 3 else "hangs"
 PAUSE_S = 0.05
 begun = [0]
 
@@ -26,7 +29,9 @@ def script(job):
     """A healthy worker's events, a pause before each; or silence at the wanted place."""
     for event in scripted_run.events(job, PAUSE_S):
         begun[0] += event["event"] == "begin"
-        if HANG and begun[0] >= HANG:
+        if NUMBER and begun[0] >= NUMBER:
+            if FAULT == "refused":
+                raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
             sys.stdout.write("hangs\n")
             sys.stdout.flush()
             time.sleep(600)

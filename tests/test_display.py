@@ -103,6 +103,20 @@ def test_the_results_stand_side_by_side(tmp_path):
     assert "random weights; ratios are albert / bert" in lines[-1]
 
 
+def test_a_noisy_case_is_marked_in_the_results(tmp_path):
+    """Beside its latency, so that nobody quotes the number without it; the quiet one has none."""
+    one, other = (c.id for c in pair())
+    wild = [0.01, 0.02, 0.01, 0.02]
+    run = write_run(tmp_path / "run", pair(), {one: [[0.01] * 4] * 2, other: [wild] * 2})
+    out = screen()
+    show_results(out, summarise(run), ratios(run))
+    marked = [line for line in out.file.getvalue().splitlines() if "noisy" in line]
+    assert len(marked) == 1
+    assert "Latency (median)" in marked[0]
+    assert marked[0].count("noisy") == 1
+    assert marked[0].index("10.0 ms") < marked[0].index("noisy")
+
+
 def test_results_of_one_model_have_no_ratio(tmp_path):
     """A lone model is shown with its values alone."""
     run = write_run(tmp_path / "run", [case()], {case().id: [[0.01]]})

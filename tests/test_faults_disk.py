@@ -34,9 +34,6 @@ def test_a_disk_full_at_any_write_loses_nothing(tmp_path):
                 assert found.damage == ()
                 assert scripted_run.wrong(found) == []
             mount("-o", f"remount,size={400 * PAGE}", disk)
-            if (disk / "run").exists() and not (disk / "run" / records.ENVIRONMENT).exists():
-                for left in (disk / "run").iterdir():
-                    left.unlink()
             scripted_run.go(disk / "run")
             found = records.read_run(disk / "run")
             assert scripted_run.incomplete(found) == []
@@ -59,26 +56,49 @@ def test_a_write_that_fails_is_taken_back(tmp_path):
         writer.close()
 
 
+RUN = ("run", "parameters", "--model", "./bert", "--weights", "random", "--seq-len", "8")
+
+
 @needs_root
-def test_a_full_disk_is_one_line_and_an_exit_code(tmp_path):
-    """`bench run` says what failed, that what was finished is kept, and how to go on."""
+@pytest.mark.parametrize(
+    ("filled", "words"),
+    [
+        (
+            0,
+            "What was finished before is kept; when that is mended, go on with: bench run --resume",
+        ),
+        (PAGE, "Nothing was measured yet: when that is mended, start the run again"),
+    ],
+    ids=["at a table", "at environment.json"],
+)
+def test_a_full_disk_is_one_line_and_an_exit_code(tmp_path, filled, words):
+    """`bench run` says what failed, what is kept, and the way to go on that there is."""
     tiny_directory(tmp_path, "bert")
     with small_disk(tmp_path / "disk", PAGE) as disk:
-        options = [
-            "--model",
-            "./bert",
-            "--weights",
-            "random",
-            "--seq-len",
-            "8",
-            "--output",
-            disk / "run",
-        ]
-        done = bench("run", "parameters", *options, cwd=tmp_path)
+        (disk / "other").write_bytes(b"x" * filled)
+        done = bench(*RUN, "--output", disk / "run", cwd=tmp_path)
+        left = {path.name for path in (disk / "run").iterdir()}
     assert done.returncode == 4
     (line,) = [text for text in done.stderr.splitlines() if text]
-    assert line.startswith(f"bench: cannot write to {disk / 'run'}: No space left on device")
-    assert f"bench run --resume {disk / 'run'}" in line
+    assert line.startswith(f"bench: cannot write to {disk / 'run'}: No space left on device. ")
+    assert words in line
+    assert (records.ENVIRONMENT in left) == (not filled)
+    assert not [name for name in left if name.endswith(".tmp")]
+
+
+@needs_root
+def test_a_disk_full_at_the_page_costs_the_page_only(tmp_path):
+    """The results are whole, the note says how to make the page later, and that works."""
+    tiny_directory(tmp_path, "bert")
+    with small_disk(tmp_path / "reports", PAGE):
+        done = bench(*RUN, "--output", "run", cwd=tmp_path)
+        assert not list((tmp_path / "reports").rglob("*.html"))
+    assert done.returncode == 0
+    assert "No space left on device; make it later with: bench report run" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    assert records.read_run(tmp_path / "run").environment["run"]["state"] == "complete"
+    assert bench("report", "run", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "reports" / "run" / "index.html").exists()
 
 
 @needs_root

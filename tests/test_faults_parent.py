@@ -98,6 +98,26 @@ def test_resume_measures_only_what_is_missing(tmp_path):
     assert scripted_run.incomplete(records.read_run(tmp_path / "run")) == []
 
 
+@pytest.mark.parametrize(("table", "missing"), [("samples", [("forward", 4, 2)]), ("cases", [])])
+def test_a_finished_run_that_lost_its_last_bytes_is_completed(tmp_path, table, missing):
+    """Resume measures the repeat whose samples were cut again, with its partner, and no other."""
+    scripted_run.go(tmp_path / "run")
+    path = tmp_path / "run" / f"{table}.csv"
+    path.write_bytes(path.read_bytes()[:-3])
+    assert f"{table}.csv: its last line was cut" in records.read_run(tmp_path / "run").damage[0]
+    jobs = []
+
+    def script(job):
+        jobs.append((job.measure.value, job.repeat, len(job.cases)))
+        return scripted_run.events(job)
+
+    scripted_run.go(tmp_path / "run", script=script)
+    run = records.read_run(tmp_path / "run")
+    assert jobs == missing
+    assert run.damage == ()
+    assert scripted_run.wrong(run) == scripted_run.incomplete(run) == []
+
+
 @posix
 def test_ctrl_c_once_finishes_what_is_being_measured(tmp_path):
     """The run stops between two measurements, says how to go on, and can."""
@@ -128,6 +148,21 @@ def test_ctrl_c_twice_stops_at_once(tmp_path):
     assert run.returncode == 130
     assert "Traceback" not in err
     assert "Go on with: bench run --resume" in out
+    assert not records.read_run(tmp_path / "run").samples.empty
+    finishes(tmp_path / "run")
+
+
+@posix
+def test_a_system_that_starts_no_more_processes_ends_the_run_in_one_line(tmp_path):
+    """What was measured is kept, the line says how to go on, and that works."""
+    run = start(tmp_path / "run", 14, "refused")
+    _, err = run.communicate(timeout=60)
+    assert run.returncode == 4
+    assert err == (
+        "bench: cannot go on: [Errno 11] Resource temporarily unavailable. What was finished "
+        "before is kept; when that is mended, go on with: bench run --resume "
+        f"{tmp_path / 'run'}\n"
+    )
     assert not records.read_run(tmp_path / "run").samples.empty
     finishes(tmp_path / "run")
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import psutil
 import pytest
 import scripted_run
-from fakes import ALBERT, BERT, RANDOM, TINY, ListDisplay, pair, run_environment
+from fakes import ALBERT, BERT, RANDOM, TINY, ListDisplay, case, pair, run_environment
 from machine import memory_group, needs_root
 
 from bench import launch, records, stats
 from bench.launch import ProcessLauncher
 from bench.run import Runner
-from bench.spec import Model, Sampling
+from bench.spec import Measure, Model, Sampling
 
 FAULTY = Path(__file__).with_name("faulty_worker.py")
 PATIENCE_S = 240.0
@@ -96,7 +96,7 @@ def test_a_worker_that_exits_without_a_word_fails_what_it_had(tmp_path):
 
 
 def test_a_worker_that_hangs_is_killed_with_its_children(tmp_path):
-    """Silence ends at the time limit, nothing is left running, and the rest is measured."""
+    """Silence ends at the time limit, its cases have a reason, and nothing is left running."""
     run = run_with(tmp_path, "hang", "starting", timeout_s=SHORT_S)
     assert set(outcome(run).values()) == {"timed-out"}
     assert set(run.cases["reason"]) == {"no sign of life for 5.1 s (--timeout)"}
@@ -157,10 +157,12 @@ def test_a_worker_killed_for_memory_is_a_row_and_the_rest_goes_on(tmp_path):
 def test_a_machine_that_hides_proc_is_measured_all_the_same(tmp_path):
     """Without /proc times are taken, and what could not be known is empty, not zero."""
     hide = 'mount -t tmpfs none /proc && exec "$@"'
-    run = run_under(
-        tmp_path, ("unshare", "-m", "sh", "-c", hide, "sh"), (BERT, ALBERT), pair(seq_len=8)
-    )
+    cases = [*pair(seq_len=8), case(measure=Measure.MEMORY, seq_len=8)]
+    run = run_under(tmp_path, ("unshare", "-m", "sh", "-c", hide, "sh"), (BERT, ALBERT), cases)
     assert set(run.cases["status"]) == {"ok"}
+    known = set(run.measurements["metric"])
+    assert "peak_activation_bytes" in known  # counted at the allocator
+    assert not known & {"peak_rss_bytes", "load_peak_rss_bytes", "steal_time", "load_average"}
     assert run.rounds["steal_s"].isna().all()
     assert run.rounds["involuntary_switches"].notna().all()
 

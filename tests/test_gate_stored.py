@@ -15,6 +15,7 @@ from bench.gate.stored import Value, ratio_interval
 from bench.gate.thresholds import Thresholds
 from bench.gate.verdict import Comparison, Verdict
 from bench.spec import Measure
+from bench.stats import summarise
 
 STEADY = [[0.100] * 4, [0.101] * 4, [0.099] * 4]
 
@@ -273,3 +274,20 @@ def test_an_unknown_baseline_names_those_there_are(tmp_path):
     (tmp_path / "release").mkdir()
     with pytest.raises(UsageError, match="release"):
         baseline.find("relaese", tmp_path)
+
+
+def test_a_summary_from_before_an_unfinished_resume_is_not_believed(tmp_path):
+    """The samples are newer than it is: what is compared is summed up from them."""
+    one = case()
+    finished_run(tmp_path / "run", [one], {one.id: STEADY})
+    writer = records.open_run(tmp_path / "run", resume=True)
+    run = records.read_run(tmp_path / "run")
+    summary = summarise(run)
+    writer.write_table("summary", summary.assign(value=99.0))
+    for state, wanted in (("complete", 99.0), ("running", 0.1), ("interrupted", 0.1)):
+        writer.write_environment(
+            {**run.environment, "run": {**run.environment["run"], "state": state}}
+        )
+        (found,) = stored.read(tmp_path / "run").figures.values()
+        assert found["latency"].value == pytest.approx(wanted)
+    writer.close()

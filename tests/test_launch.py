@@ -44,7 +44,7 @@ def test_a_timed_job_from_end_to_end():
     """Ready, each model loading, then samples of both models of each workload, then the end."""
     work = job([*pair(seq_len=4), *pair(seq_len=8)])
     events = list(ProcessLauncher().run(work, PATIENCE_S))
-    wanted = ["ready", "begin", "rounds", "gemm", "samples", "measurements", "finished", "ended"]
+    wanted = ["ready", "begin", "rounds", "gemm", "measurements", "samples", "finished", "ended"]
     assert kinds(events) == wanted
     assert events[-1] == {"event": "ended", "status": "ok", "reason": ""}
     begun = [e["cases"] for e in events if e["event"] == "begin"]

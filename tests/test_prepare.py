@@ -3,14 +3,23 @@ import json
 import shutil
 
 import pytest
-from fakes import SOFTWARE, case, pair, tiny_directory, write_run
+from fakes import (
+    SOFTWARE,
+    case,
+    case_row,
+    pair,
+    run_environment,
+    sample_rows,
+    tiny_directory,
+    write_run,
+)
 
 import bench.prepare
 from bench import records
 from bench.errors import UsageError
 from bench.plan import Options
-from bench.prepare import prepare, repeats_done, restore, whole_repeats
-from bench.spec import Weights
+from bench.prepare import prepare, repeats_done, restore, take_up, whole_repeats
+from bench.spec import Status, Weights
 
 ONE, OTHER = (c.id for c in pair())
 
@@ -146,13 +155,13 @@ def test_a_repeat_without_its_partner_is_dropped(tmp_path):
     run = write_run(tmp_path / "run", pair(), {ONE: [[1.0], [1.0]], OTHER: [[2.0]]})
     whole = whole_repeats(dataclasses.replace(run, cases=run.cases.iloc[:0]))
     assert set(whole.samples["repeat"]) == {1}
-    assert repeats_done(whole) == {ONE: 1, OTHER: 1}
+    assert repeats_done(whole) == {ONE: {1}, OTHER: {1}}
 
 
 def test_a_failed_partner_does_not_void_a_repeat(tmp_path):
     """A group goes on without the model that failed, and keeps what it has."""
     run = write_run(tmp_path / "run", pair(), {ONE: [[1.0], [1.0]]}, failed=[OTHER])
-    assert repeats_done(whole_repeats(run)) == {ONE: 2}
+    assert repeats_done(whole_repeats(run)) == {ONE: {1, 2}}
 
 
 def test_other_workloads_keep_their_repeats(tmp_path):
@@ -160,11 +169,39 @@ def test_other_workloads_keep_their_repeats(tmp_path):
     eight = pair(seq_len=8)
     walls = {ONE: [[1.0], [1.0]], OTHER: [[1.0]], **{c.id: [[1.0], [1.0]] for c in eight}}
     whole = whole_repeats(write_run(tmp_path / "run", [*pair(), *eight], walls))
-    assert repeats_done(whole) == {ONE: 1, OTHER: 1, **{c.id: 2 for c in eight}}
+    assert repeats_done(whole) == {ONE: {1}, OTHER: {1}, **{c.id: {1, 2} for c in eight}}
 
 
 def test_measured_values_need_no_partner(tmp_path):
     """Memory of one model is whole by itself."""
     one = case(suite="memory")
     run = write_run(tmp_path / "run", [one], measured={one.id: {"peak_rss_bytes": [1, 2]}})
-    assert repeats_done(whole_repeats(run)) == {one.id: 2}
+    assert repeats_done(whole_repeats(run)) == {one.id: {1, 2}}
+
+
+def test_values_of_a_timed_case_are_whole_with_its_samples_only(tmp_path):
+    """What was read beside samples that never arrived is measured again with them."""
+    measured = {c.id: {"load_average": [1.0]} for c in pair()}
+    run = write_run(tmp_path / "run", pair(), measured=measured)
+    whole = whole_repeats(run)
+    assert whole.measurements.empty
+    assert repeats_done(whole) == {}
+
+
+def test_a_finished_case_that_lost_a_repeat_is_open_again(tmp_path):
+    """Its group is measured again where it is not whole; what ended with a reason stays ended."""
+    cases = [*pair(), *pair(seq_len=8)]
+    walls = {ONE: [[1.0], [1.0]], OTHER: [[1.0]], **{c.id: [[1.0], [1.0]] for c in cases[2:]}}
+    writer = records.open_run(tmp_path / "run")
+    writer.write_environment(run_environment([*cases, case(seq_len=4)]))
+    rows = [{**case_row(c), "repeats": 2} for c in cases]
+    writer.append("cases", [*rows, case_row(case(seq_len=4), Status.KILLED, "by the kernel")])
+    for name, repeats in walls.items():
+        for repeat, seconds in enumerate(repeats, start=1):
+            writer.append_batch("samples", name, repeat, sample_rows(seconds))
+    done, repeats = take_up(whole_repeats(records.read_run(writer.directory)), writer)
+    writer.close()
+    eight = [c.id for c in cases[2:]]
+    assert done == {**dict.fromkeys(eight, Status.OK), case(seq_len=4).id: Status.KILLED}
+    assert repeats == {ONE: {1}, OTHER: {1}, **{c: {1, 2} for c in eight}}
+    assert set(records.read_run(tmp_path / "run").cases["case"]) == set(done)

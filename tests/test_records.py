@@ -143,6 +143,25 @@ def test_a_torn_batch_is_left_out_whole(writer):
     assert run.damage == (f"samples.csv: repeat 2 of {case().id} is incomplete and is left out",)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: d.replace(b",1,1,3,", b",1,7,3,"),
+        lambda d: d.replace(b",1,0,3,", b",1,-1,3,"),
+        lambda d: d.replace(b",1,2,3,", b",1,2,4,"),
+        lambda d: d.replace(b",1,2,3,", b",1,1,3,"),
+    ],
+    ids=["beyond", "below", "lengths", "twice"],
+)
+def test_a_batch_that_contradicts_itself_is_left_out_whole(writer, change):
+    """Rows of which it cannot be said that they are all there, once, are not read in part."""
+    writer.append_batch("samples", case().id, 1, sample_rows([0.1, 0.2]))
+    damaged(writer, "samples", change)
+    run = records.read_run(writer.directory)
+    assert run.samples.empty
+    assert run.damage == (f"samples.csv: repeat 1 of {case().id} is incomplete and is left out",)
+
+
 def test_a_batch_that_is_there_twice_is_left_out(writer):
     """Rows counted twice would narrow an interval for nothing."""
     for _ in range(2):
@@ -179,6 +198,7 @@ def test_a_foreign_table_is_refused_by_name(writer, change, words):
         ('{"format": 2, "run": {}}', "format 2"),
         ("[1]", "environment"),
         ("{", "environment"),
+        ("[" * 100_000, "environment"),
         ('{"run": {}}', "environment"),
         ('{"format": 1}', "run"),
         ('{"format": 1, "run": {"id": "x", "models": []}}', "plan"),
@@ -231,6 +251,26 @@ def test_a_directory_that_holds_something_is_refused(tmp_path):
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(UsageError, match=r"not empty.*--output.*--resume"):
         records.open_run(tmp_path)
+
+
+def test_nothing_is_touched_in_a_directory_of_somebody_else(tmp_path):
+    """A refused directory keeps all that it held, hidden files too, and not even gains a lock."""
+    held = {"thesis.tex", ".notes.tmp", ".cases.csv.tmp", ".x.123.tmp"}
+    for name in held:
+        (tmp_path / name).touch()
+    with pytest.raises(UsageError, match="not empty"):
+        records.open_run(tmp_path)
+    assert {p.name for p in tmp_path.iterdir()} == held
+
+
+def test_what_a_killed_process_was_writing_is_no_obstacle(tmp_path):
+    """The temporary file of a replacement that never came is removed, in a new run and an old."""
+    run = tmp_path / "run"
+    run.mkdir()
+    for resume in (False, True):
+        (run / ".environment.json.123.tmp").write_text("{")
+        records.open_run(run, resume=resume).close()
+        assert {p.name for p in run.iterdir()} == {".lock"}
 
 
 def test_a_directory_that_was_opened_and_left_empty_can_be_used(tmp_path):

@@ -149,6 +149,23 @@ def test_a_case_that_fails_is_a_row_with_its_reason(make, status, reason):
     assert [len(job.cases) for job in runner.launcher.jobs] == [2, 1]
 
 
+def test_a_case_that_fails_twice_is_closed_once(make):
+    """Two rows of a case would make the whole run unreadable."""
+    cases = pair()
+
+    def script(job):
+        for event in worker_events(job):
+            if event.get("case") != cases[1].id:
+                yield event
+            else:
+                facts = {"status": "failed", "reason": event["event"]}
+                yield {"event": "failed", "case": cases[1].id, **facts}
+
+    runner = make(cases, script)
+    runner.measure()
+    assert statuses(runner) == {cases[0].id: "ok", cases[1].id: "failed"}
+
+
 def test_death_while_loading_is_blamed_on_that_model(make):
     """All workloads of the model that was loading are failed; a new worker takes the rest."""
     cases = [*pair(), *pair(seq_len=8)]
@@ -190,13 +207,41 @@ def test_death_after_delivering_costs_nothing(make, status):
         cases,
         lambda job: cut(
             worker_events(job),
-            lambda e: e["event"] == "measurements" and e["case"] == last,
+            lambda e: e["event"] == "samples" and e["case"] == last,
             end,
         ),
     )
     runner.measure()
     assert set(statuses(runner).values()) == {"ok"}
     assert len(runner.launcher.jobs) == 2
+
+
+def test_a_timed_case_is_delivered_with_its_samples(make):
+    """A worker that dies between a case's disturbances and its samples has not measured it."""
+    cases = pair()
+    last = cases[1].id
+    runner = make(
+        cases,
+        lambda job: cut(
+            worker_events(job),
+            lambda e: e["event"] == "measurements" and e["case"] == last,
+            KILLED,
+        ),
+    )
+    runner.measure()
+    assert statuses(runner) == {cases[0].id: "ok", last: "killed"}
+
+
+def test_a_hole_among_the_repeats_is_filled(make):
+    """A repeat that was lost between others is measured again, and no other."""
+    runner = make(
+        pair(),
+        sampling=Sampling(repeats=3, min_repeats=3, precision=1e-6),
+        repeats={c.id: {1, 3} for c in pair()},
+    )
+    runner.measure()
+    assert [job.repeat for job in runner.launcher.jobs] == [2]
+    assert list(found(runner).cases["repeats"]) == [3, 3]
 
 
 def test_a_worker_that_dies_at_once_fails_all_it_had(make):
@@ -323,7 +368,7 @@ def test_an_interrupt_leaves_what_was_measured(make):
     def script(job):
         for event in worker_events(job):
             yield event
-            if event["event"] == "measurements" and event["case"] == cases[1].id:
+            if event["event"] == "samples" and event["case"] == cases[1].id:
                 raise KeyboardInterrupt
 
     runner = make(cases, script)
@@ -337,7 +382,7 @@ def test_what_is_done_is_not_measured_again(make):
     """A resumed run begins where the first one ended: cases and repeats that are there count."""
     cases = [*pair(measure=Measure.STATIC), *pair(), *pair(seq_len=8)]
     done = dict.fromkeys([c.id for c in cases[:2]], Status.OK)
-    runner = make(cases, done=done, repeats={c.id: 1 for c in cases[2:4]})
+    runner = make(cases, done=done, repeats={c.id: {1} for c in cases[2:4]})
     runner.measure()
     assert [(job.repeat, len(job.cases)) for job in runner.launcher.jobs] == [(1, 2), (2, 4)]
     assert set(statuses(runner)) == {c.id for c in cases[2:]}

@@ -135,6 +135,21 @@ def test_what_a_spreadsheet_makes_of_numbers_is_refused_in_one_line(writer, how,
     assert "\n" not in str(refused.value)
 
 
+def counted(cell):
+    """Make the last row one of a count, with this cell for its value."""
+    return lambda data: data.replace(
+        b"load_time,s,1234.5\n", b"stored_parameters,1," + cell + b"\n"
+    )
+
+
+@pytest.mark.parametrize("cell", [b"109482240", b"109482240.0", b"0"])
+def test_a_count_is_read_as_it_stands(writer, cell):
+    """Whole numbers, also as a data frame writes them, are those numbers."""
+    change(writer, "measurements", counted(cell))
+    values = records.read_run(writer.directory).measurements["value"]
+    assert set(values) == {float(cell)}
+
+
 @pytest.mark.parametrize(
     ("table", "how", "words"),
     [
@@ -142,6 +157,14 @@ def test_what_a_spreadsheet_makes_of_numbers_is_refused_in_one_line(writer, how,
         ("cases", lambda d: d + d.splitlines(keepends=True)[-1], "two rows of"),
         ("measurements", lambda d: d.replace(b"load_time", b"luck"), "unknown metric 'luck'"),
         ("measurements", lambda d: d.replace(b",s,", b",ms,"), "in 'ms', not 's'"),
+        (
+            "measurements",
+            counted(b"23.456"),
+            "has 23.456 for 'stored_parameters': it takes a whole",
+        ),
+        ("measurements", counted(b"23.000"), "has '23.000' for 'value'"),
+        ("measurements", counted(b"109.482.240"), "has '109.482.240' for 'value'"),
+        ("measurements", counted(b"1.095E+08"), "has '1.095E+08' for 'value'"),
     ],
 )
 def test_rows_that_no_run_has_are_refused(writer, table, how, words):

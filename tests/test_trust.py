@@ -1,11 +1,12 @@
 """Nothing of a model's or a run's directory is executed, and no name leaves its directory."""
 
 import json
+import subprocess
 import sys
 
 import pytest
 from fakes import bench, pair, run_environment, tiny_directory, write_run
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from bench import cli, records, registry
@@ -30,10 +31,11 @@ def set_traps(directory, sprung):
     path.write_text(json.dumps(config))
 
 
-def test_nothing_in_a_model_directory_is_executed(tmp_path, monkeypatch):
-    """A worker that builds a model from a directory, started in it, imports nothing of it."""
+@pytest.mark.parametrize("weights", ["random", "pretrained"])
+def test_nothing_in_a_model_directory_is_executed(tmp_path, monkeypatch, weights):
+    """A worker that reads a model from a directory, started in it, imports nothing of it."""
     sprung = tmp_path / "sprung"
-    directory = tiny_directory(tmp_path, "bert")
+    directory = tiny_directory(tmp_path, "bert", weights=weights == "pretrained")
     set_traps(directory, sprung)
     monkeypatch.chdir(directory)
     (one, _) = pair(measure=Measure.STATIC)
@@ -43,7 +45,7 @@ def test_nothing_in_a_model_directory_is_executed(tmp_path, monkeypatch):
         repeat=1,
         cases=(one,),
         models=(model,),
-        sources={"bert": Source(str(directory), "random")},
+        sources={"bert": Source(str(directory), weights)},
         threads=1,
         seed=0,
         budget_s=0.05,
@@ -61,8 +63,22 @@ def test_nothing_in_a_run_directory_is_executed(tmp_path):
     cases = pair()
     write_run(tmp_path / "run", cases, {c.id: [[0.1, 0.2]] * 2 for c in cases})
     set_traps(tmp_path / "run", sprung)
-    bench("report", tmp_path / "run", cwd=tmp_path)
+    done = bench("report", tmp_path / "run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
     assert not sprung.exists()
+
+
+def test_the_traps_would_spring(tmp_path):
+    """Each of them does where somebody is careless: the tests above are no empty ones."""
+    for code in (
+        "import transformers",
+        "import pickle; pickle.load(open('pytorch_model.bin', 'rb'))",
+    ):
+        sprung = tmp_path / "sprung"
+        set_traps(tmp_path, sprung)
+        subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+        assert sprung.exists()
+        sprung.unlink()
 
 
 @given(st.text())
@@ -140,9 +156,10 @@ def test_a_suite_file_that_does_not_work_is_named_in_one_line(tmp_path, monkeypa
     assert "\n" not in str(refused.value)
 
 
-OPTIONS = (
+PLANNED = (
     "--profile",
     "--model",
+    "--device",
     "--dtype",
     "--batch-size",
     "--seq-len",
@@ -150,6 +167,22 @@ OPTIONS = (
     "--repeats",
     "--precision",
     "--budget",
+)
+MEASURED = (*PLANNED, "--weights", "--revision", "--text", "--seed", "--timeout")
+GATED = (
+    "--against",
+    "--threshold",
+    "--model",
+    "--batch-size",
+    "--seq-len",
+    "--device",
+    "--dtype",
+    "--threads",
+    "--clock",
+    "--max-time",
+    "--timeout",
+    "--seed",
+    "--format",
 )
 VALUES = st.one_of(
     st.integers(-3, 3).map(str),
@@ -162,24 +195,64 @@ VALUES = st.one_of(
 )
 
 
-@given(
-    st.lists(st.tuples(st.sampled_from(OPTIONS), VALUES).map(list) | VALUES.map(lambda v: [v])).map(
-        lambda parts: [word for part in parts for word in part]
-    )
-)
-def test_any_options_are_a_plan_or_one_line(arguments):
-    """`bench list` with anything at all ends with 0, or with 2 and one line; never a traceback."""
+def arguments(options):
+    """Some of these options with any values, among arguments of any kind."""
+    words = st.tuples(st.sampled_from(options), VALUES).map(list) | VALUES.map(lambda v: [v])
+    return st.lists(words).map(lambda parts: [word for part in parts for word in part])
+
+
+def ends(*words):
+    """Exit code and what stands in stderr of `bench` with these arguments."""
     from contextlib import redirect_stderr, redirect_stdout
     from io import StringIO
     from unittest.mock import patch
 
-    words = StringIO()
+    said = StringIO()
     with (
-        patch.object(sys, "argv", ["bench", "list", *arguments]),
+        patch.object(sys, "argv", ["bench", *words]),
         redirect_stdout(StringIO()),
-        redirect_stderr(words),
+        redirect_stderr(said),
         pytest.raises(SystemExit) as ended,
     ):
         cli.main()
-    assert ended.value.code in (0, None, 2)
-    assert words.getvalue().count("\n") == (1 if ended.value.code == 2 else 0)
+    return ended.value.code or 0, said.getvalue()
+
+
+@given(arguments(PLANNED))
+def test_any_options_are_a_plan_or_one_line(words):
+    """`bench list` with anything at all ends with 0, or with 2 and one line; never a traceback."""
+    code, said = ends("list", *words)
+    assert (code, said.count("\n")) in ((0, 0), (2, 1))
+
+
+@given(arguments(MEASURED))
+def test_any_options_of_a_run_are_taken_or_refused_in_one_line(words):
+    """Whatever is asked of `bench run`, an output that is a file is where it ends at the latest."""
+    assume("--help" not in words and "--" not in words)
+    code, said = ends("run", *words, "--output", __file__)
+    assert (code, said.count("\n")) == (2, 1)
+
+
+@given(arguments(GATED))
+def test_any_options_of_a_check_are_taken_or_refused_in_one_line(words):
+    """Whatever is asked of `bench check`, a baseline that is not there is where it ends."""
+    assume("--help" not in words and "--" not in words)
+    code, said = ends("check", *words, "--baseline", "no-such-baseline")
+    assert (code, said.count("\n")) == (2, 1)
+
+
+@given(VALUES, VALUES, arguments(("--threshold", "--format")))
+def test_any_two_names_are_compared_or_refused_in_one_line(baseline, candidate, words):
+    """Names of runs that there are not, with any options."""
+    assume("--help" not in (baseline, candidate, *words))
+    code, said = ends("compare", baseline, candidate, *words)
+    assert (code, said.count("\n")) == (2, 1)
+
+
+@pytest.mark.parametrize("option", ["--max-time", "--timeout"])
+@pytest.mark.parametrize("value", ["nan", "inf", "0", "-1"])
+def test_a_check_has_to_end_some_time(option, value):
+    """A limit that is no number of seconds is refused, with its value."""
+    code, said = ends("check", "--against", "main", option, value)
+    assert code == 2
+    assert f"{option} is {value}" in said

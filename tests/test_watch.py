@@ -1,3 +1,4 @@
+import math
 import random
 
 import pytest
@@ -7,9 +8,12 @@ from hypothesis import strategies as st
 
 from bench import noise, records, stats
 from bench.clock import SystemClock
+from bench.doctor import Doctor
 from bench.kernel import Kernel
+from bench.report.tables import case_tables
+from bench.report.view import View
 from bench.sampling import Limits, Sampler
-from bench.watch import RoundWatch
+from bench.watch import Reading, RoundWatch
 
 NOTHING = {
     "steal_s": 0.0,
@@ -108,12 +112,33 @@ def test_counters_are_differences_between_rounds(tmp_path):
     assert watch.rows[0]["load_average"] is None
 
 
+@pytest.mark.parametrize("group", ["0::/c", "1:cpu,cpuacct:/c"])
+def test_stops_by_a_quota_count_as_throttling(tmp_path, group):
+    """Beside those by heat, of control groups of either version."""
+    place = "sys/fs/cgroup/cpu/c" if "cpu" in group else "sys/fs/cgroup/c"
+    heat = "sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count"
+    for name, text in (("proc/self/cgroup", group), (f"{place}/cpu.stat", ""), (heat, "5")):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    counts = []
+    for stops in (3, 7):
+        (tmp_path / place / "cpu.stat").write_text(f"nr_periods 9\nnr_throttled {stops}\nx 1\n")
+        counts.append(Reading.now(Kernel(tmp_path)))
+    assert counts[0].throttled in (3.0, 8.0)  # with heat where this process may run on CPU 0
+    assert counts[1].since(counts[0])["throttled"] == 4.0
+
+
 @given(st.text())
 def test_a_kernel_with_any_text_gives_a_number_or_nothing(tmp_path_factory, text):
     """Files that hold something else are not known."""
     root = tmp_path_factory.mktemp("kernel")
     (root / "file").write_text(text, encoding="utf-8")
     assert isinstance(Kernel(root).number("file"), float | None)
+
+
+def doctor(root):
+    """One for a machine with nothing but the files below `root`."""
+    return Doctor(Kernel(root), {}, cores=2, threads=1, cpus=[0])
 
 
 def a_run(tmp_path, walls, **disturbed):
@@ -144,20 +169,59 @@ def test_a_quiet_run_has_no_warning(tmp_path):
     [
         ({"steal_s": 0.05}, "hypervisor took 25%"),
         ({"throttled": 1.0}, "because of heat"),
-        ({"cpu_hz": 3e9}, "between 1.5 and 3.0 GHz: sudo cpupower"),
+        ({"cpu_hz": 3e9}, "between 1.5 and 3.0 GHz: echo performance | sudo tee /sys"),
         ({"load_average": 5.0}, "load average was 5.0 on 2 cores"),
-        ({"involuntary_switches": 50.0}, "interrupted 500 times a second"),
+        ({"involuntary_switches": 50.0}, "interrupted 500 times a second: close other programs"),
+        ({"involuntary_switches": 50.0, "load_average": math.nan}, ": threads were interrupted"),
         ({"major_faults": 2.0}, "8 page faults read the disk"),
-        ({}, "`bench doctor`"),
+        ({}, "no cause was seen between rounds: what this machine has is CPU frequency governor"),
     ],
 )
 def test_a_noisy_case_is_named_with_the_remedy_that_applies(tmp_path, disturbed, words):
     """The line says how noisy, which case is worst, what was seen, and what to do about that."""
     run = a_run(tmp_path, WILD, **disturbed)
-    (text,) = noise.warnings(run, stats.summarise(run))
+    governor = tmp_path / "sys" / "devices" / "system" / "cpu" / "cpu0" / "cpufreq"
+    governor.mkdir(parents=True)
+    (governor / "scaling_governor").write_text("powersave")
+    (text,) = noise.warnings(run, stats.summarise(run), doctor(tmp_path))
+    assert "fewer" not in text  # one thread is what the run had
     assert text.startswith("noisy: the middle half of the samples spans more than 10%")
     assert "in 2 of 2 timed cases" in text
     assert words in text
+
+
+def test_a_quota_is_told_from_heat(tmp_path):
+    """Where the control group has one, it is what stopped the threads."""
+    for name, text in (("proc/self/cgroup", "0::/"), ("sys/fs/cgroup/cpu.max", "150000 100000")):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    run = a_run(tmp_path, WILD, throttled=2.0)
+    (text,) = noise.warnings(run, stats.summarise(run), doctor(tmp_path))
+    assert "stopped all threads 8 times, its quota of 1.5 CPUs being used up" in text
+    assert "heat" not in text
+
+
+@pytest.mark.parametrize(
+    ("disturbed", "words"),
+    [({}, "finds nothing to mend"), ({"cpu_hz": 3e9}, "neither governor nor turbo can be set")],
+)
+def test_a_remedy_that_this_machine_does_not_have_is_not_named(tmp_path, disturbed, words):
+    """Where nothing can be set, more repeats are what is left."""
+    run = a_run(tmp_path, WILD, **disturbed)
+    (text,) = noise.warnings(run, stats.summarise(run), doctor(tmp_path))
+    assert words in text
+    assert "sudo" not in text
+    assert "more --repeats narrow the intervals" in text
+
+
+def test_each_noisy_case_is_marked_in_the_table(tmp_path):
+    """Its status says so, beside the figure; a quiet case's does not."""
+    walls = {c.id: [WILD if c.model == "albert" else [0.1] * 7] * 2 for c in pair()}
+    write_run(tmp_path / "run", pair(), walls)
+    (table,) = case_tables([View.of(tmp_path / "run")])
+    status, noise = (table.columns.index(name) for name in ("Status", "Noise, %"))
+    assert [row[status] for row in table.rows] == ["ok", "ok, noisy"]
+    assert [float(row[noise]) > 10 for row in table.rows] == [False, True]
 
 
 def test_warnings_are_renewed_not_heaped(tmp_path):

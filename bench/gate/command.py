@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class PairedOptions:
         if self.clock is Clock.CPU and self.asked.device != "cpu":
             raise UsageError("--clock is cpu: CPU time says nothing of a CUDA device; use wall")
         for option, seconds in (("--max-time", self.max_time_s), ("--timeout", self.timeout_s)):
-            if seconds <= 0:
+            if not 0 < seconds < math.inf:
                 raise UsageError(f"{option} is {seconds:g}: give a number of seconds above 0")
 
 

@@ -60,11 +60,15 @@ class Figures:
 
 
 def read(directory: Path) -> Figures:
-    """Read a run or a baseline; what an interrupted run has not summed up yet is summed up here."""
+    """Read a run or a baseline.
+
+    What a run has not summed up at its end is summed up here: a summary from before a resume that
+    did not end is older than what it stands beside.
+    """
     run = records.read_run(directory)
     summary = records.read_table(directory, "summary")
     ratios = records.read_table(directory, "ratios")
-    if summary.empty:
+    if summary.empty or run.environment["run"].get("state") != "complete":
         from bench import stats
 
         summary, ratios = stats.summarise(run), stats.ratios(run)

@@ -118,9 +118,9 @@ def _measure_group(session: Session, engines: dict[Key, Loaded], cases: list[Cas
     disturbed = Reading.now().metrics(before)
     for case in cases:
         if case.id in found:
-            session.samples(case, found[case.id])
             values = facts[case.id] | disturbed | share(session, case, found[case.id], products)
             session.measured(case, values)
+            session.samples(case, found[case.id])  # last: they say that this repeat is whole
 
 
 def checked(session: Session, loaded: Loaded, case: Case) -> dict[str, float]:

@@ -28,21 +28,23 @@ def _measure(session: Session, case: Case) -> dict[str, float]:
     import torch
 
     session.import_model_code(case)  # part of the libraries' baseline
-    baseline = psutil.Process().memory_info().rss
+    baseline = resident()
     reset_peak_rss()
     module = session.load(case)
     values = {
         "load_time": session.spent["load_s"],
-        "load_peak_rss_bytes": float(peak_rss() - baseline),
         "weight_bytes": float(sum(weight_bytes(module).values())),
     }
+    if baseline is not None:
+        values["load_peak_rss_bytes"] = float(peak_rss() - baseline)
     forward = bind(module, case.workload, case.device, session.job.seed)
     with torch.inference_mode(), session.spend("memory_s"):
         if case.device.startswith("cuda"):
             return values | _cuda(forward, case.device)
         reset_peak_rss()
         forward()
-        values["peak_rss_bytes"] = float(peak_rss() - baseline)
+        if baseline is not None:
+            values["peak_rss_bytes"] = float(peak_rss() - baseline)
         values["peak_activation_bytes"] = float(peak_allocated_bytes(forward))
     # The formula is for float32: in other dtypes CPU operators keep temporaries of their own.
     arch = session.named(case.model)[0].architecture
@@ -104,6 +106,14 @@ def _quiet_stderr() -> Iterator[None]:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
+
+
+def resident() -> int | None:
+    """Bytes of resident memory now; None where the system hides it (an unreadable /proc)."""
+    try:
+        return int(psutil.Process().memory_info().rss)
+    except (psutil.Error, OSError):
+        return None
 
 
 def reset_peak_rss() -> None:

@@ -265,7 +265,7 @@ def _environment(views: list[View], main: View) -> Section:
     intro = [w for w in dict.fromkeys(warnings) if not w.startswith((NOISY, DISCARDED))]
     rounds = main.run.rounds
     if rounds["cpu_hz"].dropna().empty and rounds["throttled"].dropna().empty:
-        intro.append("Clock frequency and thermal throttling were not recorded.")
+        intro.append("Clock frequency and throttling were not recorded.")
     return Section(
         "environment",
         "Environment",

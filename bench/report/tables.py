@@ -17,6 +17,8 @@ from bench.spec import Measure
 
 FILTERS = ("Run", "Suite", "Model", "Device", "Dtype", "Status")
 """Columns of which the reader may pick one value."""
+NOISY = ", noisy"
+"""What the status of a case says whose noise is over the bound."""
 SAID_ONCE = ("Weights", "Attention", "Threads")
 """Columns that are left out where every case has the same."""
 
@@ -59,6 +61,7 @@ KINDS: dict[Measure, tuple[str, tuple[Shown, ...]]] = {
             Shown("Tokens/s", "throughput_tokens", interval=False),
             Shown("CPU time, ms", "cpu_time", MS, interval=False),
             Shown("Of the matrix product’s speed, %", "gemm_share", 100.0),
+            Shown("Noise, %", "noise", 100.0, interval=False),
             Shown("Words/s", "throughput_words", interval=False),
             Shown("Tokens/word", "tokens_per_word", interval=False),
             Shown("Tokenizing, ms", "tokenize_time", MS, interval=False),
@@ -149,6 +152,8 @@ def _cases(
         row |= _identity(case)
         row |= {s.title: columns[s.of, s.metric].get(case.case, "") for s in shown}
         row |= _ending(recorded.get(case.case) or {}, samples.get(case.case))
+        if case.case in view.noisy:
+            row["Status"] += NOISY
         rows.append(row)
     return rows
 
@@ -309,7 +314,14 @@ def _of_rounds(rounds: pd.DataFrame) -> list[list[str]]:
     throttled, clock = rounds["throttled"].dropna(), rounds["cpu_hz"].dropna() / 1e9
     if len(throttled):
         most = f"{throttled.max():.0f}"
-        found.append(["Slowed down by heat, times", f"{throttled.sum():.0f} in total", most, "–"])
+        found.append(
+            [
+                "Slowed down by heat or stopped by a CPU quota, times",
+                f"{throttled.sum():.0f} in total",
+                most,
+                "–",
+            ]
+        )
     if len(clock):
         span = f"{clock.min():.2f} to {clock.max():.2f} GHz"
         found.append(["Clock frequency", span, f"{clock.min():.2f} GHz", "–"])

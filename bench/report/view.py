@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench import lints, records, stats
+from bench import lints, noise, records, stats
 from bench.answer import SHORT
 from bench.report.text import LABEL_LENGTH, short_names
 from bench.spec import Measure, Status, Workload
@@ -122,6 +122,11 @@ class View:
             str(by_case.get(row.case) or by_suite.get(row.suite, Measure.FORWARD.value))
             for row in each(self.plan)
         ]
+
+    @cached_property
+    def noisy(self) -> set[str]:
+        """Cases whose noise is over the bound."""
+        return set(noise.noisy(self.summary)["case"])
 
     @cached_property
     def lints(self) -> list[str]:

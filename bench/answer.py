@@ -8,20 +8,27 @@ from typing import Any
 
 import pandas as pd
 
+from bench.gains import Gain, best, compares_models, speed_text
 from bench.spec import Workload
 
-SHORT = {"bert-base-uncased": "BERT", "albert-base-v2": "ALBERT"}
+SHORT = {
+    "bert-base-uncased": "BERT",
+    "albert-base-v2": "ALBERT",
+    "albert-base-v2-fused": "ALBERT with a fused gelu",
+}
 """How sentences call the two models this tool is about."""
 
 TOO_WIDE = 100
 """An interval whose ends are this many times apart says nothing; its digits would only mislead."""
 
 AS_MANY = "as many"
+SETTING = ("device", "dtype", "attention", "backend", "compile", "head", "cache")
 
 
 def sentences(ratios: pd.DataFrame) -> list[str]:
     """Statements of the run's ratios (columns of records.RATIOS), most important first."""
     found: list[str] = []
+    ratios = compares_models(ratios)
     for (model, reference), rows in ratios.groupby(["model", "reference"], sort=False):
         subject, other = short(str(model)), short(str(reference))
         found.extend(_size(rows, subject, other))
@@ -29,6 +36,26 @@ def sentences(ratios: pd.DataFrame) -> list[str]:
         found.extend(_memory(rows, subject, other))
         found.extend(_cold_start(rows, subject, other))
     return found
+
+
+def gain_sentences(found: list[Gain]) -> list[str]:
+    """The fastest variant of each workload and what more threads bring, one sentence each."""
+    said = []
+    for gain in best(found):
+        text = (
+            f"At {gain.workload}{setting(gain)} {short(gain.model)} runs fastest as {gain.label}: "
+            f"{speed_text(gain)} as fast as {gain.reference}"
+        )
+        if gain.threads_compared:
+            text = (
+                f"At {gain.workload}{setting(gain)} {short(gain.model)} runs {speed_text(gain)} as "
+                f"fast on {gain.label} as on {gain.reference}: {gain.efficiency:.0%} of each "
+                "thread is used"
+            )
+        elif gain.error is not None:
+            text += f", with a relative error of {gain.error:.1g}"
+        said.append(f"{text}.")
+    return said
 
 
 def short(model: str) -> str:
@@ -81,8 +108,12 @@ def place(row: Any) -> str:
 
 
 def setting(row: Any) -> str:
-    """Device and dtype in brackets, where they are not the plain ones."""
-    special = [x for x in (row.device, row.dtype) if x not in ("cpu", "float32")]
+    """Device and variant in brackets, where they are not the usual ones."""
+    special = [
+        x
+        for x in (getattr(row, name, "") for name in SETTING)
+        if x not in ("", "cpu", "float32", "sdpa", "torch", "none", "features", "warm")
+    ]
     return f" ({', '.join(special)})" if special else ""
 
 

@@ -13,11 +13,14 @@ from rich.console import Console
 
 from bench.interrupt import fall_silent
 from bench.plan import Estimate, repeats_of
-from bench.spec import Case, Sampling, Status
+from bench.spec import Case, Compares, Sampling, Status, Variant
+from bench.tables import IDENTITY
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.progress import Progress, TaskID
+
+    from bench.gains import Gain
 
 
 class Listener(StringIO):
@@ -51,8 +54,10 @@ def console() -> Console:
 
 def describe(case: Case) -> str:
     """A workload in a few words."""
-    variant = "" if case.variant.dtype == "float32" else f" {case.variant.dtype}"
-    return f"{case.suite}: {case.workload} ({case.device}{variant})"
+    usual = case.variant == Variant() and case.compares is Compares.MODELS
+    variant = "" if usual else f", {case.variant}"
+    threads = f", {case.threads} threads" if case.compares is Compares.THREADS else ""
+    return f"{case.suite}: {case.workload} ({case.device}{variant}{threads})"
 
 
 @dataclass
@@ -172,7 +177,7 @@ def show_results(out: Console, summary: pd.DataFrame, ratios: pd.DataFrame) -> N
     """Print the table of a run: each shown metric, every model, and its ratio to the reference."""
     from rich.table import Table
 
-    from bench.answer import interval
+    from bench.answer import interval, setting
     from bench.metrics import METRICS
     from bench.noise import noisy
 
@@ -187,7 +192,7 @@ def show_results(out: Console, summary: pd.DataFrame, ratios: pd.DataFrame) -> N
     for name in compared:
         label = "ratio" if len(compared) == 1 else f"{name}\n/ {reference}"
         table.add_column(label, justify="right")
-    where = ["suite", "device", "dtype", "batch_size", "seq_len", "metric"]
+    where = [c for c in IDENTITY if c not in ("model", "weights")] + ["metric"]
     shown = summary[summary["metric"].isin(SHOWN)]
     found = {tuple(key): rows for key, rows in ratios.groupby(where)}
     loud = set(noisy(summary)["case"])
@@ -198,14 +203,53 @@ def show_results(out: Console, summary: pd.DataFrame, ratios: pd.DataFrame) -> N
         for name in compared:
             row = None if matching is None else matching[matching["model"] == name]
             cells.append("" if row is None or row.empty else interval(next(row.itertuples())))
-        suite, device, dtype, batch, tokens, metric_name = key
-        place = str(device) if dtype == "float32" else f"{device} {dtype}"
-        title = METRICS[str(metric_name)].title
-        table.add_row(str(suite), place, str(batch), str(tokens or "text"), title, *cells)
+        one: Any = next(rows.itertuples())
+        place = f"{one.device}{setting(one)}"
+        title, tokens = METRICS[one.metric].title, str(one.seq_len or "text")
+        table.add_row(one.suite, place, str(one.batch_size), tokens, title, *cells)
     out.print(table)
     weights = " and ".join(summary["weights"].unique())
     against = f"; ratios are {compared[0]} / {reference}" if len(compared) == 1 else ""
     out.print(f"medians and 95 % intervals; {weights} weights{against}", style="dim")
+
+
+def _variants_of(group: Sequence[Case]) -> str:
+    """The variant of a group, or how many variants or threads are compared in it."""
+    first = group[0]
+    if first.compares is Compares.VARIANTS:
+        return f"{len(group)} variants"
+    if first.compares is Compares.THREADS:
+        return f"{', '.join(str(c.threads) for c in group)} threads"
+    return str(first.variant)
+
+
+def show_gains(out: Console, found: Sequence[Gain]) -> None:
+    """Print what variants and threads gain over their reference, and what they cost."""
+    from rich.table import Table
+
+    from bench.gains import speed_text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    names = ("suite", "model", "batch", "tokens", "run as", "latency", "speed", "against")
+    for name in (*names, "error", "compile", "file"):
+        table.add_column(
+            name, justify="right" if name in ("batch", "tokens", "latency") else "left"
+        )
+    for gain in found:
+        table.add_row(
+            gain.suite,
+            gain.model,
+            str(gain.workload.batch_size),
+            str(gain.workload.seq_len),
+            gain.label,
+            quantity(gain.latency_s, "s"),
+            speed_text(gain),
+            gain.reference,
+            "" if gain.error is None else f"{gain.error:.1g}",
+            "" if gain.compile_s is None else quantity(gain.compile_s, "s"),
+            "" if gain.artifact is None else quantity(gain.artifact, "B"),
+        )
+    out.print(table)
 
 
 def _cell(rows: pd.DataFrame, model: str, loud: Collection[str]) -> str:
@@ -225,7 +269,7 @@ def show_plan(out: Console, cases: Sequence[Case], cost: Estimate) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("suite", "device", "dtype", "batch", "tokens", "models"):
+    for name in ("suite", "device", "variant", "batch", "tokens", "models"):
         table.add_column(name, justify="right" if name in ("batch", "tokens") else "left")
     groups: dict[str, list[Case]] = {}
     for case in cases:
@@ -235,10 +279,10 @@ def show_plan(out: Console, cases: Sequence[Case], cost: Estimate) -> None:
         table.add_row(
             first.suite,
             first.device,
-            first.variant.dtype,
+            _variants_of(group),
             str(first.workload.batch_size),
             str(first.workload.seq_len or "text"),
-            ", ".join(c.model for c in group),
+            ", ".join(dict.fromkeys(c.model for c in group)),
         )
     out.print(table)
     out.print(

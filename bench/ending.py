@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from bench import lints
-from bench.answer import sentences
+from bench.answer import gain_sentences, sentences
 from bench.conclude import TIMED_SHARE, Outcome
-from bench.display import TerminalDisplay, show_results
+from bench.display import TerminalDisplay, show_gains, show_results
 from bench.errors import NothingMeasuredError
+from bench.gains import compares_models, gains
 from bench.spec import Status
 
 FAILED = 1
@@ -29,10 +30,15 @@ def show_outcome(
     def say(text: str) -> None:
         display.console.print(text, markup=False, soft_wrap=True)
 
-    if not outcome.summary.empty:
-        show_results(display.console, outcome.summary, outcome.ratios)
+    found = gains(outcome.summary, outcome.ratios)
+    if not compares_models(outcome.summary).empty:
+        show_results(
+            display.console, compares_models(outcome.summary), compares_models(outcome.ratios)
+        )
+    if found:
+        show_gains(display.console, found)
     say("")
-    for text in sentences(outcome.ratios):
+    for text in (*sentences(outcome.ratios), *gain_sentences(found)):
         say(text)
     say("")
     doubts = lints.check(outcome.summary, outcome.ratios)
@@ -43,14 +49,23 @@ def show_outcome(
     say(f"results: {outcome.directory}")
     if page is not None:
         say(f"page: {page}")
-    failed = [case for case, status in done.items() if status is not Status.OK]
+    return _exit_code(say, outcome, done)
+
+
+def _exit_code(say: Callable[[str], None], outcome: Outcome, done: Mapping[str, Status]) -> int:
+    """Say how the cases ended, where not all are well; returns the exit code."""
+    skipped = [case for case, status in done.items() if status is Status.SKIPPED]
+    failed = [c for c, status in done.items() if status is not Status.OK and c not in skipped]
     where = f"see {outcome.directory / 'cases.csv'}"
     if outcome.environment["run"]["state"] == "interrupted":
         again = f"bench run --resume {outcome.directory}"
         say(f"interrupted; what was measured is kept. Go on with: {again}")
         return INTERRUPTED
-    if failed and len(failed) == len(done):
-        raise NothingMeasuredError(f"all {len(failed)} cases failed: {where}")
+    if done and len(failed) + len(skipped) == len(done):
+        how = f"{len(failed)} failed, {len(skipped)} were skipped" if skipped else "all failed"
+        raise NothingMeasuredError(f"of {len(done)} cases {how}: {where}")
+    if skipped:
+        say(f"{len(skipped)} of {len(done)} cases skipped, which cannot run here: {where}")
     if failed:
         say(f"{len(failed)} of {len(done)} cases failed: {where}")
         return FAILED

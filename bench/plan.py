@@ -193,7 +193,11 @@ def estimate(cases: Sequence[Case], models: Sequence[Model], sampling: Sampling)
 
     def forward_s(case: Case) -> float:
         arch = architectures[case.model]
-        return forward_flops(arch, case.workload) / ASSUMED_FLOPS_PER_S if arch else 1.0
+        return (
+            forward_flops(arch, case.workload, case.variant.head) / ASSUMED_FLOPS_PER_S
+            if arch
+            else 1.0
+        )
 
     processes, seconds = 0, 0.0
     for measure in Measure:

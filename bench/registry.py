@@ -70,7 +70,7 @@ def pick_models(names: Iterable[str]) -> list[Model]:
     """The named models: from the registry (by name or hub id), a directory, or any hub id."""
     from suites.models import DEFAULT_MODELS, MODELS
 
-    by_name = {m.name: m for m in MODELS} | {m.source: m for m in MODELS}
+    by_name = {m.source: m for m in reversed(MODELS)} | {m.name: m for m in MODELS}
     chosen = []
     for name in dict.fromkeys(names or DEFAULT_MODELS):
         model = by_name.get(name) or _from_directory(name)

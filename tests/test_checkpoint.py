@@ -14,13 +14,15 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from bench.inspection import ENCODERS, read_shapes
-from suites.models import MODELS
+from bench.registry import pick_models
+
+MODELS = pick_models(())
 
 AUTO = """
     from bench.checkpoint import resolve
     from bench.spec import Weights
-    from suites.models import MODELS
-    for model in MODELS:
+    from bench.registry import pick_models
+    for model in pick_models(()):
         print(*resolve(model, Weights.AUTO))
 """
 

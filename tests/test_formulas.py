@@ -2,7 +2,9 @@ import pytest
 from fakes import TINY
 
 from bench.formulas import forward_flops, peak_activation_bytes
-from bench.spec import Workload
+from bench.loading import load, make_inputs
+from bench.measure.static import count_flops
+from bench.spec import Head, Model, Variant, Workload
 from suites.models import ALBERT_BASE, BERT_BASE
 
 MIB = 1 << 20
@@ -19,6 +21,29 @@ MIB = 1 << 20
 def test_flops_equal_the_published_figures(arch, seq_len, flops):
     """FLOPs of one forward of one sequence, to the last digit."""
     assert forward_flops(arch, Workload(1, seq_len)) == flops
+
+
+@pytest.mark.parametrize("head", list(Head))
+@pytest.mark.parametrize("kind", list(TINY))
+def test_a_heads_flops_are_those_that_torch_counts(kind, head):
+    """For every head the formula and torch's counter agree to the last digit."""
+    variant = Variant(head=head.value)
+    module = load(Model(kind, kind, TINY[kind]), variant, None, "cpu", random=True)
+    workload = Workload(2, 8)
+    counted = count_flops(module, make_inputs(module, workload, "cpu", seed=0))
+    assert forward_flops(TINY[kind], workload, head.value) == counted
+
+
+def test_the_masked_lm_head_costs_albert_less():
+    """Scores over the words come from 128 units, not from 768: the head changes the answer."""
+    workload, head = Workload(1, 128), Head.MASKED_LM.value
+    costs = {
+        arch.model_type: forward_flops(arch, workload, head) - forward_flops(arch, workload)
+        for arch in (BERT_BASE, ALBERT_BASE)
+    }
+    pooler = 2 * 768**2
+    assert costs["bert"] == 128 * (2 * 768**2 + 2 * 768 * 30522) - pooler
+    assert costs["albert"] == 128 * (2 * 768 * 128 + 2 * 128 * 30000) - pooler
 
 
 def test_flops_grow_with_the_batch():

@@ -168,7 +168,7 @@ def share(
     arch = session.named(case.model)[0].architecture
     if arch is None:
         return {}
-    counted = forward_flops(arch, case.workload)
+    counted = forward_flops(arch, case.workload, case.variant.head)
     return gemm.share(case, lambda _: counted, found, products.samples)
 
 

@@ -14,7 +14,7 @@ from bench.formulas import peak_activation_bytes
 from bench.loading import bind
 from bench.measure.session import Session
 from bench.measure.static import weight_bytes
-from bench.spec import Case, Dtype
+from bench.spec import DEFAULT_ATTENTION, Case, Dtype, Head
 
 KIB = 1024
 
@@ -46,10 +46,12 @@ def _measure(session: Session, case: Case) -> dict[str, float]:
         if baseline is not None:
             values["peak_rss_bytes"] = float(peak_rss() - baseline)
         values["peak_activation_bytes"] = float(peak_allocated_bytes(forward))
-    # The formula is for float32: in other dtypes CPU operators keep temporaries of their own.
+    # The formula is for the base model with SDPA in float32: in other dtypes CPU operators keep
+    # temporaries of their own.
     arch = session.named(case.model)[0].architecture
     formula = arch and peak_activation_bytes(arch, case.workload)
-    if formula and case.variant.dtype == Dtype.FLOAT32.value:
+    usual = (Dtype.FLOAT32.value, DEFAULT_ATTENTION, Head.FEATURES.value)
+    if formula and (case.variant.dtype, case.variant.attention, case.variant.head) == usual:
         values["peak_activation_bytes_formula"] = float(formula)
     return values
 

@@ -22,6 +22,15 @@ PARTS = {
     "embeddings_project": "mapping",
     "pooler": "pooler",
     "pooler_activation": "pooler",
+    "cls": "head",
+    "predictions": "head",
+    "lm_head": "head",
+    "vocab_transform": "head",
+    "vocab_layer_norm": "head",
+    "vocab_projector": "head",
+    "pre_classifier": "head",
+    "classifier": "head",
+    "qa_outputs": "head",
 }
 """Top-level module names of encoders and the part they are; all others are the encoder.
 
@@ -65,7 +74,7 @@ def _with_formula(session: Session, module: torch.nn.Module, case: Case) -> dict
     values = count(module, case, session.job.seed)
     model, source = session.named(case.model)
     if model.architecture is not None:
-        values["flops"] = forward_flops(model.architecture, case.workload)
+        values["flops"] = forward_flops(model.architecture, case.workload, case.variant.head)
     if source.directory is not None and source.weights == Weights.PRETRAINED.value:
         files = Path(source.directory).glob("*.safetensors")
         values["checkpoint_bytes"] = sum(file.stat().st_size for file in files)

@@ -128,7 +128,8 @@ def _share(
     if arch is None:
         return {}
     shapes = [batch.inputs["input_ids"].shape for batch in batches]
-    counted = [forward_flops(arch, Workload(*map(int, shape))) for shape in shapes]
+    head = case.variant.head
+    counted = [forward_flops(arch, Workload(*map(int, shape)), head) for shape in shapes]
     return gemm.share(case, lambda n: counted[n % BATCHES], found, products.samples)
 
 

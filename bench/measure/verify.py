@@ -53,6 +53,7 @@ def compare_with_plain(session: Session, case: Case) -> None:
         dtype=getattr(torch, case.variant.dtype),
         use_safetensors=True,
         trust_remote_code=False,
+        **session.named(case.model)[0].config,
     )
     theirs = output(plain.eval().to(case.device), inputs)
     check_same(case.model, ours, theirs)

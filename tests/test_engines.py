@@ -1,0 +1,132 @@
+import importlib.util
+from dataclasses import replace
+
+import pytest
+import torch
+from fakes import BERT, TINY, case, job
+
+from bench import engines
+from bench.clock import SystemClock
+from bench.errors import BenchError, UnsupportedError
+from bench.loading import load, make_inputs
+from bench.measure.forward import checked, load_engine, with_threads
+from bench.measure.sameness import TOLERANCE, check, relative_error
+from bench.measure.session import Session, classify
+from bench.spec import REFERENCE, Compares, Model, Status, Variant, Workload
+
+ON_CPU = [
+    REFERENCE,
+    Variant(),
+    Variant("int8"),
+    Variant(compile="default"),
+    Variant(backend="onnxruntime"),
+    Variant(backend="openvino"),
+    Variant(head="masked-lm"),
+    Variant(backend="onnxruntime", head="question-answering"),
+]
+
+
+def session(cases, **facts):
+    """A session over the cases; nobody listens to it."""
+    return Session(job(cases, **facts), lambda _: None, SystemClock())
+
+
+@pytest.mark.filterwarnings("ignore")  # compilers warn of themselves
+@pytest.mark.parametrize("variant", ON_CPU, ids=str)
+@pytest.mark.parametrize("kind", list(TINY))
+def test_a_variant_computes_what_the_reference_does(kind, variant):
+    """In other sizes than it was exported with, too; its error is kept, and what making it cost."""
+    try:
+        engines.require(variant, "cpu")
+    except UnsupportedError as error:
+        pytest.skip(str(error))
+    cases = [
+        replace(case(kind, batch_size=b, seq_len=s), variant=variant) for b, s in ((1, 8), (2, 12))
+    ]
+    one = session(cases)
+    loaded = load_engine(one, cases)
+    with torch.inference_mode():
+        facts = [checked(one, loaded, each) for each in cases]
+    assert all(0 <= f["output_error"] <= TOLERANCE[variant.dtype] / 5 for f in facts)
+    assert ("compile_time" in facts[0]) == (variant.compile != "none")
+    assert ("artifact_bytes" in facts[0]) == (variant.backend != "torch")
+    assert all(f.get("artifact_bytes", 1e5) > 1e4 for f in facts)
+
+
+def test_sameness_is_looked_at_in_the_first_process_only():
+    """It does not change from process to process."""
+    one = session([case()], repeat=2)
+    assert checked(one, load_engine(one, [case()]), case()) == {}
+
+
+def test_another_function_is_refused():
+    """A variant whose output is not the reference's fails, with its error and what is allowed."""
+    one = session([case()])
+    loaded = load_engine(one, [case()])
+    expected = loaded.expected[case().id]
+    loaded.expected[case().id] = [1.01 * one for one in expected]
+    with torch.inference_mode(), pytest.raises(BenchError, match=r"float32 eager by 0\.0099"):
+        checked(one, loaded, case())
+
+
+def test_outputs_that_are_no_numbers_or_of_another_shape_are_no_match():
+    """Neither NaN nor a missing output passes for a small error."""
+    good = [torch.ones(2, 3)]
+    with pytest.raises(BenchError, match="inf"):
+        check([torch.full((2, 3), torch.nan)], good, "int8")
+    with pytest.raises(BenchError, match=r"shapes \[\(2, 3\)\], not \[\]"):
+        relative_error(good, [])
+
+
+@pytest.mark.parametrize(
+    ("variant", "device", "reason"),
+    [
+        (Variant(compile="reduce-overhead"), "cpu", "CUDA graphs"),
+        (Variant(cache="cold-l2"), "cpu", "CUDA devices"),
+        (Variant("bfloat16", attention="flash"), "cpu", "."),
+        (Variant("int8"), "cuda", "on the CPU only"),
+        (Variant("float32", attention="flash"), "cuda", "flash"),
+        (Variant("bfloat16", backend="onnxruntime"), "cpu", "onnxruntime"),
+        (Variant(backend="onnxruntime"), "cuda:1", "onnxruntime"),
+    ],
+)
+def test_what_cannot_run_is_skipped_by_name(variant, device, reason):
+    """Before anything is loaded; it is a status of its own, not a failure."""
+    with pytest.raises(UnsupportedError, match=reason) as found:
+        engines.require(variant, device)
+    assert classify(found.value) == (Status.SKIPPED, str(found.value))
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_a_backend_that_is_not_installed_says_what_brings_it(backend, monkeypatch):
+    """The reason names the extra to install."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(UnsupportedError, match=rf"{backend} is not installed: pip install '"):
+        engines.require(Variant(backend=backend), "cpu")
+
+
+def test_threads_are_set_where_they_are_compared():
+    """A forward of the scaling suite runs with its own number, any other with what there is."""
+    before, seen = torch.get_num_threads(), []
+    many = replace(case(threads=before + 1), compares=Compares.THREADS)
+    try:
+        with_threads(lambda: seen.append(torch.get_num_threads()), many)()
+        with_threads(lambda: seen.append(torch.get_num_threads()), case(threads=1))()
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [before + 1, before + 1]
+
+
+def test_a_pretrained_encoder_may_lack_the_head_and_nothing_else(tmp_path):
+    """A head that the checkpoint has not is made with the seed: the same each time."""
+    load(BERT, Variant(), None, "cpu", random=True).save_pretrained(tmp_path)
+    model = Model("bert", str(tmp_path), TINY["bert"])
+    variant, outputs = Variant(head="sequence-classification"), []
+    for _ in range(2):
+        module = load(model, variant, tmp_path, "cpu", random=False)
+        with torch.inference_mode():
+            outputs.append(module(**make_inputs(module, Workload(1, 8), "cpu", 0)).logits)
+    assert torch.equal(*outputs)
+    load(BERT, Variant(head="masked-lm"), None, "cpu", random=True).save_pretrained(tmp_path)
+    with pytest.raises(BenchError, match=r"lacks bert\.pooler"):
+        load(model, variant, tmp_path, "cpu", random=False)

@@ -1,0 +1,66 @@
+from dataclasses import replace
+
+import pytest
+from fakes import case, write_run
+
+from bench.answer import gain_sentences, sentences
+from bench.gains import best, compares_models, gains
+from bench.spec import REFERENCE, Compares, Variant
+from bench.stats import ratios, summarise
+
+EAGER, COMPILED, INT8 = REFERENCE, Variant(compile="default"), Variant("int8")
+
+
+def variant(of, model="bert"):
+    """A case of the suite that compares variants."""
+    return replace(case(model, suite="variants"), variant=of, compares=Compares.VARIANTS)
+
+
+def threads(number):
+    """A case of the suite that compares threads."""
+    return replace(case(suite="scaling", threads=number), compares=Compares.THREADS)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Compiled is twice as fast as eager beyond doubt, int8 too noisy to tell, 2 threads 1.6x."""
+    cases = [*map(variant, (EAGER, COMPILED, INT8)), threads(1), threads(2), case("bert")]
+    seconds = [1.0, 0.5, 0.3, 1.0, 0.625, 1.0]
+    noise = {variant(INT8).id: 5.0}
+    walls = {
+        one.id: [[s] * 4, [s * noise.get(one.id, 1.0)] * 4]
+        for one, s in zip(cases, seconds, strict=True)
+    }
+    measured = {variant(COMPILED).id: {"output_error": [2e-7], "compile_time": [30.0]}}
+    return write_run(tmp_path / "run", cases, walls, measured)
+
+
+def test_a_variant_is_compared_with_the_first_of_its_group(run):
+    """Speed is the inverse of the ratio of latencies, with what it cost beside it."""
+    found = {gain.label: gain for gain in gains(summarise(run), ratios(run))}
+    compiled = found["float32 sdpa compile-default"]
+    assert compiled.speed == pytest.approx(2.0)
+    assert (compiled.reference, compiled.error, compiled.compile_s) == ("float32 eager", 2e-7, 30.0)
+    assert found["2 threads"].efficiency == pytest.approx(0.8)
+    assert found["2 threads"].reference == "1 thread"
+
+
+def test_the_best_variant_is_faster_beyond_doubt(run):
+    """A larger speed whose interval holds 1 does not win."""
+    names = [gain.label for gain in best(gains(summarise(run), ratios(run)))]
+    assert names == ["float32 sdpa compile-default", "2 threads"]
+
+
+def test_gains_are_said_in_words(run):
+    """One sentence per workload; the answer about models leaves these cases out."""
+    first, second = gain_sentences(gains(summarise(run), ratios(run)))
+    assert first == (
+        "At batch 1, 16 tokens bert runs fastest as float32 sdpa compile-default: "
+        "2.00x [2.00, 2.00] as fast as float32 eager, with a relative error of 2e-07."
+    )
+    assert second == (
+        "At batch 1, 16 tokens bert runs 1.60x [1.60, 1.60] as fast on 2 threads as on 1 thread: "
+        "80% of each thread is used."
+    )
+    assert sentences(ratios(run)) == []
+    assert set(compares_models(summarise(run))["case"]) == {case("bert").id}

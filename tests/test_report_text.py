@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from bench.report import text
+from bench.report.conclusions import overall
 from bench.report.text import Relation
 
 
@@ -37,12 +38,13 @@ def test_quantities_are_scaled_with_three_figures(value, unit, shown):
         (1.01, 1.05, Relation.MORE),
         (0.9, 0.99, Relation.LESS),
         (0.99, 1.05, Relation.UNDECIDED),
+        (0.7, 1.4, Relation.NOISY),
         (1.0, 1.0, Relation.EQUAL),
         (math.nan, math.nan, Relation.UNKNOWN),
     ],
 )
 def test_a_difference_needs_the_whole_interval(low, high, found):
-    """An interval that holds 1, or that is not known, supports no difference."""
+    """An interval that holds 1, or that is not known, supports none; a wide one not even equality."""
     assert text.relation(low, high) is found
 
 
@@ -71,3 +73,11 @@ def test_short_names_stay_different_and_printable():
     found = text.short_names(names, {})
     assert len(set(found.values())) == len(names)
     assert all(len(n) <= text.NAME_LENGTH + 2 and n.isprintable() for n in found.values())
+
+
+@pytest.mark.parametrize(("decided", "word"), [(5, "slower"), (2, "partly slower"), (0, "open")])
+def test_a_few_differences_among_many_workloads_are_only_a_part(decided, word):
+    """Of many intervals some miss by chance: fewer than half decide nothing for all."""
+    found = dict.fromkeys(Relation, 0)
+    found |= {Relation.MORE: decided, Relation.UNDECIDED: 10 - decided}
+    assert overall(found) == word

@@ -44,7 +44,7 @@ def test_quantities_are_scaled_with_three_figures(value, unit, shown):
     ],
 )
 def test_a_difference_needs_the_whole_interval(low, high, found):
-    """An interval that holds 1, or that is not known, supports none; a wide one not even equality."""
+    """An interval that holds 1 supports none; a wide or an unknown one, nothing at all."""
     assert text.relation(low, high) is found
 
 
@@ -58,9 +58,11 @@ def test_a_ratio_has_the_decimals_its_interval_supports():
 
 
 def test_words_follow_the_interval_and_not_the_estimate():
-    """An estimate of 17 % with an interval over 1 is no difference found."""
-    row = SimpleNamespace(ratio=1.17, low=0.43, high=3.2)
+    """An estimate of 17 % with an interval over 1 is no difference found, or too noisy to tell."""
+    row = SimpleNamespace(ratio=1.17, low=0.95, high=1.4)
     assert text.change(row, "slower", "faster") == "no difference found"
+    row = SimpleNamespace(ratio=1.17, low=0.43, high=3.2)
+    assert text.change(row, "slower", "faster") == "too noisy to tell"
     row = SimpleNamespace(ratio=0.5, low=0.4, high=0.6)
     assert text.change(row, "slower", "faster").replace(text.NBSP, " ") == "50 % faster"
     row = SimpleNamespace(ratio=1.1, low=math.nan, high=math.nan)

@@ -170,10 +170,10 @@ def _method(view: View) -> Section:
         (
             "Interval",
             (
-                "95 %, from the spread between fresh processes; within one process from "
-                "order statistics. A ratio whose interval holds 1 is reported as no difference "
-                "found. "
-                "Of many such intervals about one in twenty misses by chance."
+                "95 %, from the spread between fresh processes; within one process from order "
+                "statistics. A ratio whose interval holds 1 is reported as no difference found, or "
+                "as too noisy to tell where the ends are more than a factor 1.5 apart. Of many "
+                "such intervals about one in twenty misses by chance."
             ),
         ),
         (

@@ -87,7 +87,7 @@ def decimals(low: float, high: float) -> int:
     power = math.floor(math.log10(width))
     # A width of 0.018 deserves three decimals, one of 0.087 two.
     leading = width / 10**power
-    return max(1 if low >= 10 else 2, min(4, (1 if leading < 3 else 0) - power))
+    return max(1 if low >= 10 else 2, min(3, (1 if leading < 3 else 0) - power))
 
 
 def times(ratio: float, low: float, high: float) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bench import formulas, records
-from bench.spec import Architecture, Case, Measure, Model, Variant, Workload
+from bench.spec import TIMED, Architecture, Case, Measure, Model, Variant, Workload
 from suites.models import ALBERT_BASE, BERT_BASE, MODELS
 
 BERT, ALBERT = MODELS[:2]
@@ -78,7 +78,7 @@ def write_run(directory: Path, plan: Plan | None = None) -> Path:
     kept = [c for c in cases if c.id not in {*plan.unfinished, *plan.failed}]
     tables = {
         "cases": [_case_row(plan, c) for c in cases if c.id not in plan.unfinished],
-        "samples": _samples(plan, [c for c in kept if c.measure is Measure.FORWARD]),
+        "samples": _samples(plan, [c for c in kept if c.measure in TIMED]),
         "measurements": [row for c in kept for row in _measurements(plan, c)],
     }
     for name, rows in tables.items():
@@ -110,7 +110,7 @@ def _identity(plan: Plan, case: Case) -> dict[str, Any]:
 
 def _case_row(plan: Plan, case: Case) -> dict[str, Any]:
     status, reason = plan.failed.get(case.id, ("ok", ""))
-    timed = case.measure is Measure.FORWARD and status == "ok"
+    timed = case.measure in TIMED and status == "ok"
     return {
         **_identity(plan, case),
         "measure": case.measure.value,
@@ -179,6 +179,7 @@ def _measurements(plan: Plan, case: Case) -> list[dict[str, Any]]:
         Measure.STATIC: _static,
         Measure.MEMORY: _memory,
         Measure.FORWARD: _disturbances,
+        Measure.TEXT: _text,
     }[case.measure]
     repeats = {Measure.STATIC: 1, Measure.MEMORY: 3}.get(case.measure, plan.repeats)
     rows = []
@@ -254,6 +255,17 @@ def _disturbances(plan: Plan, case: Case, repeat: int) -> Values:
         "involuntary_switches": ("1", 90.0 * repeat),
         "major_page_faults": ("1", 0),
         "load_average": ("1", 1.1 + 0.1 * repeat),
+    }
+
+
+def _text(plan: Plan, case: Case, repeat: int) -> Values:
+    return {
+        **_disturbances(plan, case, repeat),
+        "throughput_words": ("1/s", 300.0 + repeat),
+        "throughput_tokens": ("1/s", 400.0 + repeat),
+        "tokens_per_word": ("1", 1.33),
+        "tokenize_time": ("s", 0.001),
+        "padding_share": ("1", 0.12),
     }
 
 

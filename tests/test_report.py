@@ -13,6 +13,7 @@ import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 from synthetic import ALBERT, BERT, SUITES, Plan, write_run
 
@@ -102,6 +103,47 @@ def test_the_verdict_claims_no_more_than_its_intervals(tmp_path):
     _, found = page(tmp_path, replace(SMALL, slowdown=0.0, noise=0.05))
     assert "no difference in speed was found" in found.text
     assert "slower than" not in found.text
+
+
+def test_a_run_too_noisy_to_tell_says_so_and_not_that_there_is_no_difference(tmp_path):
+    """A wide interval around 1 excludes nothing; the page does not report it as equality."""
+    run = write_run(tmp_path / "run", replace(SMALL, slowdown=0.0))
+    path = run / "samples.csv"
+    samples = pd.read_csv(path)
+    # In one process the other model is slowed down threefold, in the next one sped up.
+    factor = samples["repeat"].map({1: 3.0, 2: 1 / 3, 3: 1.0})
+    other = samples["case"].str.contains(ALBERT.name)
+    samples["wall_s"] = samples["wall_s"].where(~other, samples["wall_s"] * factor).round(9)
+    samples.to_csv(path, index=False)
+    shown = Page(write_report([run], tmp_path / "report").read_text(encoding="utf-8")).text
+    assert "ALBERT is the smaller model; this run is too noisy to tell which is faster" in shown
+    assert "Too noisy to tell whether ALBERT or BERT is faster" in shown
+    assert "no difference in speed was found" not in shown
+
+
+def test_where_memory_tells_another_story_at_large_batches_the_verdict_says_so(tmp_path):
+    """The advantage at the usual workload is not sold without what becomes of it."""
+    suites = {"parameters": SUITES["parameters"], "memory": SUITES["memory"]}
+    _, found = page(tmp_path, replace(SMALL, suites=suites))
+    assert re.search(
+        r"peak RSS at batch 1, 128 tokens: 0\.\d+× \[[^]]+\] that of BERT, "
+        r"but 1\.\d+×( \[[^]]+\])? at batch 32, 512 tokens",
+        found.text,
+    )
+
+
+def test_cases_of_a_text_and_of_kinds_without_columns_of_their_own_are_listed(tmp_path):
+    """Every case stands in a table, whatever was measured."""
+    suites = {**LATENCY, "text": (Measure.TEXT, ((1, 0),))}
+    source, found = page(tmp_path, replace(SMALL, suites=suites))
+    assert "Cases on a text (2)" in found.text
+    assert "Words/s" in found.text
+    run = write_run(tmp_path / "other", replace(SMALL, suites=LATENCY))
+    path = run / "cases.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace(",forward,", ",something_new,"))
+    source = write_report([run], tmp_path / "later").read_text(encoding="utf-8")
+    assert "Cases measured as something new (4)" in source
+    assert "Latency (median), ms" in source
 
 
 def test_the_page_is_whole_and_its_policy_allows_nothing_else(small):
@@ -265,10 +307,11 @@ def test_weights_at_work_noise_and_discarded_rounds_are_shown(tmp_path):
     environment["warnings"] = ["noisy: two of two cases", "discarded: one round", "busy machine"]
     path.write_text(json.dumps(environment), encoding="utf-8")
     shown = Page(write_report([run], tmp_path / "report").read_text(encoding="utf-8")).text
-    assert "<i>big</i> (0.50)" in shown
-    assert "Noisy. two of two cases." in shown
-    assert "Discarded. one round." in shown
-    assert shown.index("busy machine") > shown.index("Environment, and what disturbed")
+    assert "<i>big</i> (50%)" in shown
+    assert shown.count("Paris is [MASK].") == 1
+    assert "Noisy. Two of two cases." in shown
+    assert "Discarded. One round." in shown
+    assert shown.index("Busy machine.") > shown.index("Environment, and what disturbed")
 
 
 def test_downloads_hold_the_run_s_files(tmp_path):

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from bench.report import text
+from bench.report.conclusions import overall
 from bench.report.text import Relation
 
 
@@ -37,12 +38,13 @@ def test_quantities_are_scaled_with_three_figures(value, unit, shown):
         (1.01, 1.05, Relation.MORE),
         (0.9, 0.99, Relation.LESS),
         (0.99, 1.05, Relation.UNDECIDED),
+        (0.7, 1.4, Relation.NOISY),
         (1.0, 1.0, Relation.EQUAL),
         (math.nan, math.nan, Relation.UNKNOWN),
     ],
 )
 def test_a_difference_needs_the_whole_interval(low, high, found):
-    """An interval that holds 1, or that is not known, supports no difference."""
+    """An interval that holds 1 supports none; a wide or an unknown one, nothing at all."""
     assert text.relation(low, high) is found
 
 
@@ -56,9 +58,11 @@ def test_a_ratio_has_the_decimals_its_interval_supports():
 
 
 def test_words_follow_the_interval_and_not_the_estimate():
-    """An estimate of 17 % with an interval over 1 is no difference found."""
-    row = SimpleNamespace(ratio=1.17, low=0.43, high=3.2)
+    """An estimate of 17 % with an interval over 1 is no difference found, or too noisy to tell."""
+    row = SimpleNamespace(ratio=1.17, low=0.95, high=1.4)
     assert text.change(row, "slower", "faster") == "no difference found"
+    row = SimpleNamespace(ratio=1.17, low=0.43, high=3.2)
+    assert text.change(row, "slower", "faster") == "too noisy to tell"
     row = SimpleNamespace(ratio=0.5, low=0.4, high=0.6)
     assert text.change(row, "slower", "faster").replace(text.NBSP, " ") == "50 % faster"
     row = SimpleNamespace(ratio=1.1, low=math.nan, high=math.nan)
@@ -71,3 +75,11 @@ def test_short_names_stay_different_and_printable():
     found = text.short_names(names, {})
     assert len(set(found.values())) == len(names)
     assert all(len(n) <= text.NAME_LENGTH + 2 and n.isprintable() for n in found.values())
+
+
+@pytest.mark.parametrize(("decided", "word"), [(5, "slower"), (2, "partly slower"), (0, "open")])
+def test_a_few_differences_among_many_workloads_are_only_a_part(decided, word):
+    """Of many intervals some miss by chance: fewer than half decide nothing for all."""
+    found = dict.fromkeys(Relation, 0)
+    found |= {Relation.MORE: decided, Relation.UNDECIDED: 10 - decided}
+    assert overall(found) == word

@@ -20,6 +20,8 @@ MODEL_COLOURS = ("#0b5cad", "#b8430a", "#00705a", "#8a3a8f", "#7a6400", "#5b6b7a
 MARKERS = ("o", "s", "^", "D", "v", "P")
 WIDTH = 6.0
 """Inches; at 72 per inch the figure fits a phone with text that can still be read."""
+RATIO_ROOM = 1.02
+"""An axis of ratios shows at least this much on either side of 1."""
 TEXT = 12.5
 """Points, the same as SVG units here."""
 
@@ -155,9 +157,29 @@ def end_labels(figure: Figure, axes: Axes, labels: Sequence[tuple[float, float, 
         )
 
 
+def ratio_limits(low: float, high: float) -> tuple[float, float]:
+    """Ends of an axis of ratios: 1, every whisker, and a little room beyond."""
+    low, high = min(low, 1 / RATIO_ROOM), max(high, RATIO_ROOM)
+    pad = (high / low) ** 0.08
+    return low / pad, high * pad
+
+
+def at_least(low: float, high: float, factor: float = 1.6) -> tuple[float, float]:
+    """Ends of a log axis widened to a factor, so that small differences do not look large."""
+    widen = max(1.0, factor / (high / low)) ** 0.5
+    return low / widen, high * widen
+
+
+def models_below(figure: Figure, axes: Axes) -> None:
+    """A legend of the models below all panels, where it hides no sample."""
+    handles, labels = axes.get_legend_handles_labels()
+    kept = dict(zip(labels, handles, strict=True))
+    figure.legend(kept.values(), kept.keys(), loc="outside lower center", ncols=3, handlelength=1.0)
+
+
 def ratio_axis(axes: Axes, low: float, high: float) -> None:
     """A logarithmic axis of ratios around a line at 1, wide enough for its whiskers."""
-    low, high = min(low, 0.95) / 1.03, max(high, 1.05) * 1.03
+    low, high = ratio_limits(low, high)
     axes.set_yscale("log")
     axes.set_ylim(low, high)
     plain_log(axes.yaxis, ratio_ticks(low, high))

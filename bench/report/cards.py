@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from bench.report.advice import PEAK
 from bench.report.canvas import Look
-from bench.report.text import bounds, change, fewer, quantity, times
-from bench.report.verdict import PEAK, smaller_or_not
+from bench.report.text import Relation, bounds, change, fewer, quantity, relation, smaller, times
 from bench.report.view import Context, View, at, workload_text
 
 SPAN = math.log(20.0)
@@ -127,7 +127,7 @@ def _entry(view: View, metric: str, row: Any, pair: tuple[Any, Any]) -> Entry:
     elif metric == "throughput_sequences":
         words = change(row, "more", "less")
     else:
-        words = smaller_or_not(row)
+        words = _smaller_or_not(row)
     values = f"{quantity(own.value, own.unit)} against {quantity(base.value, base.unit)}"
     exact = row.low == row.high
     return Entry(
@@ -151,3 +151,11 @@ def _along(ratio: float) -> float:
     """A ratio's place on the strip; beyond its ends it stays at the end."""
     share = max(-1.0, min(1.0, math.log(ratio) / SPAN)) if ratio > 0 else -1.0
     return round(STRIP / 2 * (1 + 0.94 * share), 1)
+
+
+def _smaller_or_not(row: Any) -> str:
+    """What words say of a ratio of sizes."""
+    found = relation(row.low, row.high)
+    if found in (Relation.MORE, Relation.LESS, Relation.EQUAL):
+        return smaller(row.ratio)
+    return change(row, "more", "less")

@@ -7,13 +7,32 @@ from typing import Any
 import pandas as pd
 
 from bench.report.text import Relation, change, count, percent, relation, several
-from bench.report.view import View, each, workload_text
+from bench.report.view import View, each
 
 
 def tally(rows: pd.DataFrame) -> dict[Relation, int]:
     """How many ratios lie above 1, below it, or are not decided."""
     found = [relation(r.low, r.high) for r in each(rows)]
     return {kind: found.count(kind) for kind in Relation}
+
+
+def overall(found: dict[Relation, int]) -> str | None:
+    """One word for all timed workloads; None when none was timed.
+
+    Of many intervals a few miss by chance, so a difference at fewer than half is only partly one.
+    """
+    total = sum(found.values())
+    if not total:
+        return None
+    if found[Relation.UNKNOWN] == total:
+        return "unknown"
+    slower, faster = found[Relation.MORE], found[Relation.LESS]
+    if slower and faster:
+        return "mixed"
+    if not slower and not faster:
+        return "open" if found[Relation.UNDECIDED] or found[Relation.EQUAL] else "noisy"
+    word = "slower" if slower else "faster"
+    return word if 2 * (slower or faster) >= total else f"partly {word}"
 
 
 def speed_conclusion(
@@ -45,6 +64,8 @@ def _of_model(
     if across is None:
         return _counted(name, other, rows, found)
     words = []
+    if len(rows) > 1 and len(rows) in (found[Relation.MORE], found[Relation.LESS]):
+        return f"{subject} {_everywhere(rows, across, less if found[Relation.LESS] else more)}"
     for kind, word in ((Relation.MORE, more), (Relation.LESS, less)):
         decided = [r for r in each(rows) if relation(r.low, r.high) is kind]
         if decided:
@@ -53,14 +74,28 @@ def _of_model(
     return f"{subject} {several(words)}{_rest(found)}"
 
 
+def _everywhere(rows: pd.DataFrame, across: str, word: str) -> str:
+    """What holds at every x, with both ends: the largest of many ratios alone would flatter it."""
+    ends = rows.sort_values(across, kind="stable")
+    first, last = (each(ends.iloc[[i]])[0] for i in (0, -1))
+    steps = "length" if across == "seq_len" else "batch size"
+    return (
+        f"{word} at every {steps}: {percent(first.ratio)} at {_where(first, across)}, "
+        f"{percent(last.ratio)} at {_where(last, across)}"
+    )
+
+
 def _where(row: Any, across: str) -> str:
     return f"{row.seq_len} tokens" if across == "seq_len" else f"batch {row.batch_size}"
 
 
 def _rest(found: dict[Relation, int]) -> str:
     """What was not decided is said in the same breath."""
-    rest = found[Relation.UNDECIDED] + found[Relation.UNKNOWN]
-    return f"; no difference found at {rest} other{'s' * (rest > 1)}" if rest else ""
+    rest = (
+        (found[Relation.UNDECIDED], "no difference found"),
+        (found[Relation.NOISY] + found[Relation.UNKNOWN], "too noisy to tell"),
+    )
+    return "".join(f"; {said} at {n} other{'s' * (n > 1)}" for n, said in rest if n)
 
 
 def _undecided(name: str, other: str, rows: pd.DataFrame, found: dict[Relation, int]) -> str:
@@ -68,29 +103,22 @@ def _undecided(name: str, other: str, rows: pd.DataFrame, found: dict[Relation, 
         return f"Too few repeats to say whether {name} or {other} is faster"
     if found[Relation.EQUAL] == len(rows):
         return f"{name} and {other} are exactly as fast"
-    return f"No difference in speed was found between {name} and {other}"
+    if found[Relation.NOISY] + found[Relation.UNKNOWN] == len(rows):
+        return f"Too noisy to tell whether {name} or {other} is faster"
+    rest = found[Relation.NOISY] + found[Relation.UNKNOWN]
+    ending = f"; {rest} of {len(rows)} workloads are too noisy to tell" if rest else ""
+    return f"No difference in speed was found between {name} and {other}{ending}"
 
 
 def _counted(name: str, other: str, rows: pd.DataFrame, found: dict[Relation, int]) -> str:
-    said = [
-        f"{word} in {found[kind]}"
-        for kind, word in ((Relation.MORE, "slower"), (Relation.LESS, "faster"))
-        if found[kind]
-    ]
+    kinds = ((Relation.MORE, "slower"), (Relation.LESS, "faster"))
+    for kind, word in kinds:
+        if found[kind] == len(rows) > 1:
+            return f"{name} is {word} in all {len(rows)} workloads"
+    said = [f"{word} in {found[kind]}" for kind, word in kinds if found[kind]]
     rest = len(rows) - found[Relation.MORE] - found[Relation.LESS]
     ending = f", not told apart in {rest}" if rest else ""
     text = f"Of {count(len(rows), 'workload')}, {name} is {several(said)}{ending}"
-    return (
-        text
-        if len(rows) > 1
-        else f"{name} is {change(_only(rows), 'slower', 'faster')} than {other}"
-    )
-
-
-def _only(rows: pd.DataFrame) -> Any:
-    return each(rows)[0]
-
-
-def at_workload(row: Any) -> str:
-    """`batch 1, 128 tokens` of a row."""
-    return workload_text(row.batch_size, row.seq_len)
+    if len(rows) > 1:
+        return text
+    return f"{name} is {change(each(rows)[0], 'slower', 'faster')} than {other}"

@@ -9,6 +9,8 @@ from bench.noise import DISCARDED, NOISY
 from bench.report.text import count, several
 from bench.report.view import View, each
 
+RANDOM = ("random weights for ",)
+"""How a run's warnings begin that the notice of random weights repeats."""
 NAMED = 3
 """Cases named in a notice; the rest are counted, and stand in the table of cases."""
 
@@ -93,7 +95,20 @@ def _noise(view: View) -> Iterator[Notice]:
     for text in view.run.environment.get("warnings") or []:
         for prefix, title in ((NOISY, "Noisy"), (DISCARDED, "Discarded")):
             if str(text).startswith(prefix):
-                yield Notice("missing", title, f"{str(text).removeprefix(prefix)}.")
+                yield Notice("missing", title, sentence(str(text).removeprefix(prefix)))
+
+
+def sentence(text: str) -> str:
+    """A warning as it stands in a paragraph."""
+    return f"{text[:1].upper()}{text[1:]}".rstrip(".") + "."
+
+
+def warnings_left(view: View) -> list[str]:
+    """The run's warnings that no notice says already."""
+    told = (NOISY, DISCARDED, *RANDOM)
+    return [
+        w for w in map(str, view.run.environment.get("warnings") or []) if not w.startswith(told)
+    ]
 
 
 def _doubts(view: View) -> Iterator[Notice]:

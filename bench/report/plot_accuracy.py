@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bench import published
 from bench.report import canvas
 from bench.report.canvas import Drawn, Look
-from bench.report.text import Relation, percent, relation
+from bench.report.text import DECIDED, change, relation
 from bench.report.view import Context, View, at, workload_text
 
+WIDE = 4.0
+"""From this factor between the ends of all intervals the axis is logarithmic."""
 SAME_SCORE = 0.05
 """Published averages have one decimal: closer than half of it is equal."""
 
@@ -51,8 +55,7 @@ def accuracy(view: View, context: Context) -> Drawn | None:
         )
     scores = [found.scores["Average"] for _, _, found in points]
     axes.set_ylim(min(scores) - 3, max(scores) + 3)
-    axes.margins(x=0.25)
-    axes.set_xlim(left=max(0.0, axes.get_xlim()[0]))
+    _scale(axes, [v * 1e3 for _, r, _ in points for v in (r.value, r.low, r.high) if v > 0])
     axes.set_xlabel(f"Latency at {workload_text(*workload)}, ms")
     axes.set_ylabel("Published average, %")
     notes = (
@@ -70,11 +73,23 @@ def accuracy(view: View, context: Context) -> Drawn | None:
     return Drawn(_title(view, context, workload, points), notes, figure, alt)
 
 
+def _scale(axes: Any, values: list[float]) -> None:
+    """A plain axis, or a logarithmic one where intervals are wide; names need room beside it."""
+    axes.margins(x=0.25)
+    low, high = min(values), max(values)
+    if high > WIDE * low:
+        axes.set_xscale("log")
+        canvas.plain_log(axes.xaxis, canvas.log_ticks(low / 1.5, high * 1.5))
+    else:
+        axes.xaxis.set_major_formatter(canvas.thousands())
+        axes.set_xlim(left=max(0.0, axes.get_xlim()[0]))
+
+
 def _title(
     view: View,
     context: Context,
     workload: tuple[int, int],
-    points: list[tuple[str, object, published.Published]],
+    points: list[tuple[str, Any, published.Published]],
 ) -> str:
     scores = {model: found.scores["Average"] for model, _, found in points}
     names = [view.names[m] for m in scores]
@@ -91,8 +106,6 @@ def _title(
     row = at(view.compared("latency", context), workload, model)
     if row is None:
         return score
-    speed = {
-        Relation.MORE: f"{name} is {percent(row.ratio)} slower here",
-        Relation.LESS: f"{name} is {percent(row.ratio)} faster here",
-    }.get(relation(row.low, row.high), "no difference in speed was found here")
+    kind, said = relation(row.low, row.high), change(row, "slower", "faster")
+    speed = f"{name} is {said} here" if kind in DECIDED else f"speed here: {said}"
     return f"{score}; {speed}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import pandas as pd
 
 from bench.report import canvas
 from bench.report.canvas import Drawn, Look
-from bench.report.text import quantity, significant, times
+from bench.report.text import quantity, significant, smaller
 from bench.report.view import Context, View, at
 
 MB = 1e6
@@ -42,14 +43,14 @@ def memory(view: View, context: Context) -> Drawn | None:
     axes.set_yticks(places, [f"{view.labels[m]}  {w[0]} × {w[1]}" for w, m in bars])
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel("MB")
+    axes.set_xlabel("Memory, MB")
     axes.set_xlim(left=0)
+    axes.xaxis.set_major_formatter(canvas.thousands())
     _legend(axes, marks[0])
     notes = (
         (
             "Solid is weights, hatched is the peak of activations alive at once; both are "
-            "counted, so "
-            "they have no interval. Rows are batch size × tokens."
+            "counted, so they have no interval. Rows are batch size × tokens."
         ),
         f"The diamond is the {marks[0]} with its 95 % interval: what the system saw, allocator and "
         "temporary copies included."
@@ -165,10 +166,15 @@ def _memory_title(view: View, context: Context, workloads: list[tuple[int, int]]
     row = at(rows, workloads[-1], view.others[0]) if view.others else None
     if weights is None or row is None:
         return f"{view.names[view.reference]}: weights and the activations of each workload"
+    name, other = view.names[row.model], view.names[view.reference]
     return (
-        f"{view.names[row.model]} holds {times(weights.ratio, 1, 1)} the weights of "
-        f"{view.names[view.reference]} and {times(row.ratio, 1, 1)} its activations"
+        f"{name}’s weights are {smaller(weights.ratio)}{_than(weights.ratio)} {other}’s, its peak "
+        f"activations {smaller(row.ratio)}"
     )
+
+
+def _than(ratio: float) -> str:
+    return " as" if math.isclose(ratio, 1.0, rel_tol=1e-9) else " than"
 
 
 def _workload(rows: pd.DataFrame) -> tuple[list[int], list[int]]:

@@ -10,7 +10,7 @@ import pandas as pd
 from bench.report import canvas
 from bench.report.canvas import Drawn, Look
 from bench.report.text import Relation, count, percent, relation, significant
-from bench.report.view import Context, View, each, workload_text
+from bench.report.view import Context, View, at, each, workload_text
 from bench.stats import Interval, mean_interval
 
 STEPS = 120
@@ -21,6 +21,8 @@ LEAST_FOR_DRIFT = 8
 """Samples a repeat needs before its halves are compared."""
 MOST_PANELS = 3
 MOST_MODELS = 6
+BULK, BEYOND = 0.95, 0.5
+"""The axis ends half a width beyond the range of the first 95 % of the samples."""
 WIDE = 4.0
 """From this factor between fastest and slowest sample the axis is logarithmic."""
 
@@ -32,8 +34,9 @@ def distribution(view: View, context: Context) -> Drawn | None:
         return None
     look = Look(view.models)
     figure, axes = canvas.new(1.0 + 1.65 * len(panels), len(panels))
-    total = 0
+    total, latencies = 0, view.values("latency", context)
     for axis, (workload, cases) in zip(axes, panels, strict=True):
+        walls: list[np.ndarray] = []
         for model, case in cases.items():
             wall = _of(view, case, "sample")["wall_s"].to_numpy() * 1e3
             total += len(wall)
@@ -41,23 +44,24 @@ def distribution(view: View, context: Context) -> Drawn | None:
             x = np.quantile(wall, shares)
             colour = look.colour(model)
             axis.plot(x, shares * 100, color=colour, linewidth=1.8)
-            median = float(np.median(wall))
-            axis.plot([median], [50], look.marker(model), color=colour, label=view.labels[model])
-        _scale_time(axis)
+            _median(axis, at(latencies, workload, model), look, view.labels[model])
+            walls.append(wall)
+        _frame(axis, walls)
         axis.set_title(workload_text(*workload), fontsize=canvas.TEXT)
-        axis.set_yticks([0, 50, 90])
-    axes[0].legend(loc="lower right", handlelength=0.8, borderaxespad=0.1)
+        axis.set_yticks([0, 50, 100])
+    canvas.models_below(figure, axes[0])
     axes[-1].set_xlabel("Latency, ms")
-    axes[len(axes) // 2].set_ylabel("% of samples at or below")
+    figure.supylabel("% of samples at or below", fontsize=canvas.TEXT, color=canvas.MUTED)
     notes = (
         (
             f"All {total:,} samples of {count(len(panels), 'workload')} on {context}; the mark is "
-            "the "
-            "median. A steep curve is a steady machine, a long tail to the right is interference."
+            "the median with its 95 % interval. A steep curve is a steady machine, a long tail to "
+            "the right is interference."
         ),
         (
-            "No sample is dropped as an outlier. Warm-up and the first forward after another model "
-            "ran are recorded, and left out here."
+            "No sample is dropped as an outlier: those beyond the right edge are counted above "
+            "their panel. Warm-up and the first forward after another model ran are recorded, and "
+            "left out here."
         ),
     )
     alt = "Cumulative share of samples against latency in ms, a curve per model."
@@ -84,21 +88,23 @@ def course(view: View, context: Context) -> Drawn | None:
         axis.set_title(workload_text(*workload), fontsize=canvas.TEXT)
         axis.grid(visible=False, axis="x")
         axis.margins(x=0.01)
-    axes[0].legend(loc="upper right", handlelength=0.8, borderaxespad=0.1, ncols=2)
+    canvas.models_below(figure, axes[0])
     axes[-1].set_xlabel("Forward, in the order they ran (lines: a fresh process)")
-    axes[len(axes) // 2].set_ylabel("Latency, ms")
+    figure.supylabel("Latency, ms", fontsize=canvas.TEXT, color=canvas.MUTED)
+    title, tests = _drift(view, panels)
     notes = (
         (
             "Filled marks are samples, hollow ones warm-up and the first forward after another "
-            "model "
-            "ran. A slope within a repeat is drift; a step at a line is the luck of a process."
+            "model ran. A slope within a repeat is drift; a step at a line is the luck of a "
+            "process."
         ),
+        *tests,
         f"Drawn: at most {MOST_POINTS} forwards per model and workload, evenly spread."
         if thinned
         else "Every forward is drawn.",
     )
     alt = "Latency in ms of each forward in the order they ran, with a line at each fresh process."
-    return Drawn(_drift_title(view, panels), notes, figure, alt)
+    return Drawn(title, notes, figure, alt)
 
 
 def drift(samples: pd.DataFrame) -> Interval | None:
@@ -160,13 +166,42 @@ def _of(view: View, case: str, phase: str | None = None) -> pd.DataFrame:
     return rows if phase is None else rows[rows["phase"] == phase]
 
 
-def _scale_time(axis: Any) -> None:
-    values = np.concatenate([line.get_xdata() for line in axis.lines])
-    if values.min() > 0 and values.max() / values.min() > WIDE:
+def _median(axis: Any, row: Any, look: Look, label: str) -> None:
+    """The median of a case's samples, with its interval."""
+    bars = canvas.whiskers([row.value], [row.low], [row.high]) * 1e3
+    axis.errorbar(
+        [row.value * 1e3],
+        [50],
+        xerr=bars,
+        color=look.colour(row.model),
+        marker=look.marker(row.model),
+        linestyle="none",
+        capsize=4,
+        linewidth=1.6,
+        label=label,
+        zorder=3,
+    )
+
+
+def _frame(axis: Any, walls: list[np.ndarray]) -> None:
+    """Show where most samples lie; what lies beyond is counted above the panel."""
+    low = min(float(w.min()) for w in walls)
+    bulk = max(float(np.quantile(w, BULK)) for w in walls)
+    top = max(float(w.max()) for w in walls)
+    right = min(top, bulk + BEYOND * (bulk - low))
+    beyond = sum(int((w > right).sum()) for w in walls)
+    if low > 0 and right / low > WIDE:
         axis.set_xscale("log")
-        canvas.plain_log(axis.xaxis, canvas.log_ticks(*axis.get_xlim()))
-        return
-    axis.xaxis.set_major_formatter(canvas.thousands())
+        axis.set_xlim(low / 1.05, right * 1.05)
+        canvas.plain_log(axis.xaxis, canvas.log_ticks(low, right))
+    else:
+        pad = 0.03 * (right - low)
+        if pad:
+            axis.set_xlim(low - pad, right + (0 if beyond else pad))
+        axis.xaxis.set_major_formatter(canvas.thousands())
+    if beyond:
+        text = f"{beyond:,} beyond, up to {significant(top)} →"
+        axis.set_title(text, loc="right", fontsize=canvas.TEXT - 1.5, fontweight="normal")
 
 
 def _spread_title(view: View, panels: list[tuple[tuple[int, int], dict[str, str]]]) -> str:
@@ -182,7 +217,10 @@ def _spread_title(view: View, panels: list[tuple[tuple[int, int], dict[str, str]
     return f"The slowest sample took {significant(worst, 2)}× its median ({name}, {where})"
 
 
-def _drift_title(view: View, panels: list[tuple[tuple[int, int], dict[str, str]]]) -> str:
+def _drift(
+    view: View, panels: list[tuple[tuple[int, int], dict[str, str]]]
+) -> tuple[str, list[str]]:
+    """The title, and how many courses it was looked for in: one in twenty drifts by chance."""
     found = [
         (ratio, view.names[model], workload)
         for workload, cases in panels
@@ -190,11 +228,20 @@ def _drift_title(view: View, panels: list[tuple[tuple[int, int], dict[str, str]]
         if (ratio := drift(_of(view, case, "sample"))) is not None
     ]
     if not found:
-        return "Too few samples in a process to see whether latency drifts"
+        return "Too few samples in a process to see whether latency drifts", []
+    note = (
+        f"Drift is the second half of a process against its first, looked for in "
+        f"{count(len(found), 'course')}; with intervals of 95 %, about one in twenty shows it by "
+        "chance."
+    )
     drifting = [f for f in found if relation(f[0].low, f[0].high) in (Relation.MORE, Relation.LESS)]
     if not drifting:
-        return "No drift of latency within a process was found"
+        return "No drift of latency within a process was found", [note]
     ratio, name, workload = max(drifting, key=lambda f: abs(f[0].value - 1))
     word = "slower" if ratio.value > 1 else "faster"
     where = workload_text(*workload)
-    return f"Within a process, {name} became {percent(ratio.value)} {word} at {where}"
+    rest = len(found) - len(drifting)
+    ending = f"; no drift was found in {rest} of {count(len(found), 'course')}" if rest else ""
+    return f"Within a process, {name} became {percent(ratio.value)} {word} at {where}{ending}", [
+        note
+    ]

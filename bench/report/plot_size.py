@@ -43,15 +43,15 @@ def parameters(view: View, context: Context) -> Drawn | None:
     axes.grid(visible=False)
     axes.set_xlabel("Million parameters")
     axes.set_xlim(0, axes.get_xlim()[1] * 1.12)
+    _parts_legend(axes, _parts(view, "stored"))
     notes = (
         (
-            "Counted exactly. Shades from dark to light: embeddings, the mapping up from narrow "
-            "embeddings (if any), encoder, pooler."
+            "Counted exactly, so without intervals. The mapping leads up from embeddings narrower "
+            "than the layers, where a model has such."
         ),
         (
             "Applied counts a layer once for each time it runs, which is what a forward has to "
-            "compute; "
-            "stored counts it once, which is what a disk has to hold."
+            "compute; stored counts it once, which is what a disk has to hold."
         ),
     )
     alt = "Stacked bars of stored and applied parameters in millions by part, for each model."
@@ -84,6 +84,17 @@ def _stack(
         va="center",
         fontweight="bold",
     )
+
+
+def _parts_legend(axes: Any, parts: list[str]) -> None:
+    from matplotlib.patches import Patch
+
+    shades = zip(SHADES, parts, strict=False)
+    handles = [Patch(facecolor=canvas.MUTED, alpha=s, label=p, linewidth=0) for s, p in shades]
+    if handles:
+        axes.figure.legend(
+            handles=handles, loc="outside lower center", ncols=4, handlelength=1, columnspacing=1.2
+        )
 
 
 def _parts(view: View, kind: str) -> list[str]:
@@ -143,13 +154,13 @@ def work(view: View, context: Context) -> Drawn | None:
     canvas.plain_log(axes.xaxis, canvas.log_ticks(low, high))
     axes.axvline(1.0, color=canvas.INK, linewidth=1.2)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel(f"Against {view.labels[view.reference]} (log)")
+    axes.set_xlabel(f"× {view.labels[view.reference]} (log)")
     where = workload_text(*workload) if workload else "any workload"
     notes = (
         (
             f"Each row is a ratio to {view.names[view.reference]}, at {where} on {context}: 1 is "
-            "as "
-            "much, left is less. Rows without a whisker are counted exactly."
+            "as much, left is less. Times have whiskers, their 95 % intervals; the rest is counted "
+            "exactly."
         ),
         (
             "Storage falls where layers are shared. What is computed does not: a shared layer runs "
@@ -198,8 +209,11 @@ def _work_title(view: View, rungs: list[tuple[str, Any]]) -> str:
     name, other = view.names[model], view.names[view.reference]
     found = {label: row.ratio for label, row in rungs if row.model == model}
     if "Stored parameters" in found and "FLOPs" in found:
+        stored = fewer(found["Stored parameters"])
+        if stored == "equally many":
+            return f"{name} and {other} store equally many parameters"
         return (
-            f"{name} stores {significant(found['Stored parameters'])}× the parameters of {other} "
-            f"and computes {significant(found['FLOPs'])}× the FLOPs"
+            f"{name} stores {stored} parameters than {other}, and computes "
+            f"{significant(found['FLOPs'], 4)}× the FLOPs"
         )
     return f"What {name} stores and does, against {other}"

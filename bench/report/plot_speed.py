@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.answer import TOO_WIDE
 from bench.report import canvas
 from bench.report.canvas import Drawn, Look
 from bench.report.conclusions import speed_conclusion
@@ -24,7 +25,8 @@ BANDS = (
 )
 PAIRED = (
     "The lower panel is the comparison to trust: both models ran in turn in the same process, so "
-    "what slowed one slowed the other. A whisker that crosses 1 means no difference was found."
+    "what slowed one slowed the other. A whisker that crosses 1 means no difference was found; a "
+    "long one, that the run could hardly have found any."
 )
 
 
@@ -73,12 +75,12 @@ def throughput(view: View, context: Context) -> Drawn | None:
     title = speed_conclusion(view, ratios, "batch_size", inverse=True)
     notes = (
         (
-            f"Sequences of {length} tokens per second on {context}, by batch size. Derived from "
-            "the "
-            "same samples as latency: batch size divided by the median time of a forward."
+            f"Sequences of {length} tokens per second on {context}, by batch size; both axes are "
+            "logarithmic. Derived from the same samples as latency: batch size divided by the "
+            "median time of a forward."
         ),
         _gain(view, rows),
-        *([PAIRED.replace("1 means", "1 (as many a second) means")] if len(ratios) else []),
+        *([PAIRED.replace("1 means", "1, as many a second, means")] if len(ratios) else []),
     )
     alt = f"Sequences per second of {_spoken(view, rows)} by batch size at {length} tokens."
     kept = tuple(n for n in notes if n)
@@ -104,18 +106,18 @@ def ratios(view: View, context: Context) -> Drawn | None:
     axes.set_yticks(range(len(drawn)), labels)
     axes.set_ylim(len(drawn) - 0.3, -0.7)
     axes.set_xscale("log")
-    low, high = _ends(drawn)
+    low, high = canvas.ratio_limits(*_bounded(drawn, "ratio"))
     axes.set_xlim(low, high)
     canvas.plain_log(axes.xaxis, canvas.ratio_ticks(low, high))
     axes.axvline(1.0, color=canvas.INK, linewidth=1.2)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel(f"Time of one forward, against {view.labels[view.reference]} (log)")
+    axes.set_ylabel("Batch size × tokens")
+    axes.set_xlabel(f"Time of one forward, × {view.labels[view.reference]} (log)")
     left_out = len(rows) - len(drawn)
     notes = (
         (
-            f"One row per workload on {context}: the paired ratio of latency and its 95 % "
-            "interval. "
-            "Right of the line is slower."
+            f"One row per workload (batch size × tokens) on {context}: the paired ratio of latency "
+            "and its 95 % interval. Right of the line is slower."
         ),
         f"Drawn: {len(drawn)} of {len(rows)} ratios, evenly spread; all are in the table of cases."
         if left_out
@@ -176,7 +178,10 @@ def _bands(axes: Any, view: View, rows: pd.DataFrame, across: str, scale: float)
             bars = canvas.whiskers(value, low, high)
             axes.errorbar(x, value, yerr=bars, color=colour, capsize=3, fmt="none")
     axes.set_yscale("log")
-    bottom, top = axes.get_ylim()
+    bottom, top = _bounded(rows, "value")
+    pad = 1.08
+    bottom, top = canvas.at_least(bottom * scale / pad, top * scale * pad)
+    axes.set_ylim(bottom, top)
     canvas.plain_log(axes.yaxis, canvas.log_ticks(bottom, top, 6))
 
 
@@ -213,8 +218,8 @@ def _ratio_panel(axes: Any, view: View, ratios: pd.DataFrame, across: str) -> No
             capsize=4,
             linewidth=1.6,
         )
-    canvas.ratio_axis(axes, *_ends(ratios))
-    axes.set_ylabel(f"vs {view.labels[view.reference]}")
+    canvas.ratio_axis(axes, *_bounded(ratios, "ratio"))
+    axes.set_ylabel(f"× {view.labels[view.reference]}")
 
 
 def _ratio_point(axes: Any, row: Any, place: float, look: Look) -> None:
@@ -231,11 +236,15 @@ def _ratio_point(axes: Any, row: Any, place: float, look: Look) -> None:
     )
 
 
-def _ends(ratios: pd.DataFrame) -> tuple[float, float]:
-    """The range that holds every ratio, every interval, and 1."""
-    values = ratios[["ratio", "low", "high"]].to_numpy(dtype=float)
+def _bounded(rows: pd.DataFrame, estimate: str) -> tuple[float, float]:
+    """The range of all estimates and of the intervals that mean anything.
+
+    One too wide to do so leaves the panel rather than squeeze the others together.
+    """
+    known = rows[rows["high"] <= TOO_WIDE * rows["low"]]
+    values = pd.concat([rows[estimate], known["low"], known["high"]]).to_numpy(dtype=float)
     values = values[np.isfinite(values) & (values > 0)]
-    return min(float(values.min()), 0.95) / 1.03, max(float(values.max()), 1.05) * 1.03
+    return float(values.min()), float(values.max())
 
 
 def _spread(rows: pd.DataFrame, most: int) -> pd.DataFrame:

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench import published
-from bench.noise import DISCARDED, NOISY
 from bench.report import comparison, runs
 from bench.report.canvas import style
+from bench.report.disturbances import disturbance_table, in_words
 from bench.report.figures import MOST_CONTEXTS, Placed, place_on_page
+from bench.report.notices import sentence, warnings_left
 from bench.report.tables import (
     Table,
     case_tables,
-    disturbance_table,
     environment_table,
     sanity_table,
 )
@@ -141,7 +141,11 @@ def _why(view: View, figures: Figures) -> Section | None:
         Question(a.question, a.paragraphs, next(iter(figures.get(a.figure or "", [])), None))
         for a in answers(view)
     ]
-    return Section("why", "Why", "Why", questions=found) if found else None
+    return (
+        Section("why", "Why", "Why: what people ask about these numbers", questions=found)
+        if found
+        else None
+    )
 
 
 def _sanity(view: View) -> Section | None:
@@ -175,10 +179,10 @@ def _method(view: View) -> Section:
         (
             "Interval",
             (
-                "95 %, from the spread between fresh processes; within one process from "
-                "order statistics. A ratio whose interval holds 1 is reported as no difference "
-                "found. "
-                "Of many such intervals about one in twenty misses by chance."
+                "95 %, from the spread between fresh processes; within one process from order "
+                "statistics. A ratio whose interval holds 1 is reported as no difference found, or "
+                "as too noisy to tell where the ends are more than a factor 1.5 apart. Of many "
+                "such intervals about one in twenty misses by chance."
             ),
         ),
         (
@@ -196,7 +200,7 @@ def _method(view: View) -> Section:
             ),
         ),
         ("Parameters, FLOPs", "Counted exactly, never timed."),
-        ("A sequence", "is one input row. A sample is one timed forward."),
+        ("Words", "A sequence is one input row; a sample is one timed forward."),
     ]
     return Section(
         "method",
@@ -204,23 +208,7 @@ def _method(view: View) -> Section:
         "How it was measured",
         list(_amounts(view)),
         facts=facts,
-        tables=_at_work(view),
     )
-
-
-def _at_work(view: View) -> list[Table]:
-    """What pretrained weights said of masked sentences: the sign that they are the real ones."""
-    rows = [
-        [view.names.get(model, model), str(entry["text"]), _guesses(entry["predictions"])]
-        for model, entries in (view.run.environment.get("sanity") or {}).items()
-        for entry in entries
-    ]
-    caption = "The pretrained weights at work, before anything was timed"
-    return [Table("sanity", caption, ["Model", "Sentence", "Best guesses"], rows)] if rows else []
-
-
-def _guesses(predictions: list[dict[str, Any]]) -> str:
-    return ", ".join(f"{p['token']} ({float(p['score']):.2f})" for p in predictions)
 
 
 def _amounts(view: View) -> Iterator[str]:
@@ -261,11 +249,10 @@ def _amounts(view: View) -> Iterator[str]:
 
 def _environment(views: list[View], main: View) -> Section:
     tables = [t for t in (disturbance_table(main), environment_table(views)) if t]
-    warnings = [str(w) for v in views for w in v.run.environment.get("warnings") or []]
-    intro = [w for w in dict.fromkeys(warnings) if not w.startswith((NOISY, DISCARDED))]
-    rounds = main.run.rounds
-    if rounds["cpu_hz"].dropna().empty and rounds["throttled"].dropna().empty:
-        intro.append("Clock frequency and throttling were not recorded.")
+    intro = in_words(main)
+    for view in views:
+        label = f"{view.run.id}: " if len(views) > 1 else ""
+        intro += [f"{label}{sentence(w)}" for w in warnings_left(view)]
     return Section(
         "environment",
         "Environment",

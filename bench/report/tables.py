@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,20 +48,29 @@ class Shown:
 
 
 MILLION, GIGA, MB, MS = 1e-6, 1e-9, 1e-6, 1e3
+OF_TIME = (
+    Shown("Latency, ms", "latency", MS),
+    Shown("vs reference", "latency", of="ratios"),
+    Shown("p90, ms", "latency_p90", MS),
+    Shown("p95, ms", "latency_p95", MS),
+    Shown("p99, ms", "latency_p99", MS),
+    Shown("Sequences/s", "throughput_sequences", interval=False),
+    Shown("Tokens/s", "throughput_tokens", interval=False),
+)
 KINDS: dict[Measure, tuple[str, tuple[Shown, ...]]] = {
     Measure.FORWARD: (
         "Timed cases",
         (
-            Shown("Latency, ms", "latency", MS),
-            Shown("vs reference", "latency", of="ratios"),
-            Shown("p90, ms", "latency_p90", MS),
-            Shown("p95, ms", "latency_p95", MS),
-            Shown("p99, ms", "latency_p99", MS),
-            Shown("Sequences/s", "throughput_sequences", interval=False),
-            Shown("Tokens/s", "throughput_tokens", interval=False),
+            *OF_TIME,
             Shown("CPU time, ms", "cpu_time", MS, interval=False),
             Shown("Of the matrix product’s speed, %", "gemm_share", 100.0),
             Shown("Noise, %", "noise", 100.0, interval=False),
+        ),
+    ),
+    Measure.TEXT: (
+        "Cases on a text",
+        (
+            *OF_TIME,
             Shown("Words/s", "throughput_words", interval=False),
             Shown("Tokens/word", "tokens_per_word", interval=False),
             Shown("Tokenizing, ms", "tokenize_time", MS, interval=False),
@@ -109,23 +118,55 @@ KINDS: dict[Measure, tuple[str, tuple[Shown, ...]]] = {
 def case_tables(views: list[View]) -> list[Table]:
     """One table per kind of measurement, with every case of every run, failed ones included."""
     found = []
-    for kind, (caption, shown) in KINDS.items():
+    for kind, (caption, shown) in _kinds(views).items():
         parts = [_cases(view, kind, shown, with_run=len(views) > 1) for view in views]
         rows = [row for part in parts for row in part]
         if rows:
-            found.append(_as_table(f"cases-{kind.value}", caption, shown, rows))
+            found.append(_as_table(f"cases-{kind}", caption, shown, rows))
     return found
+
+
+def _kinds(views: list[View]) -> dict[str, tuple[str, tuple[Shown, ...]]]:
+    """Kinds with columns of their own, then any other: no case is left out."""
+    kinds = {kind.value: look for kind, look in KINDS.items()}
+    for view in views:
+        for kind in dict.fromkeys(view.measures):
+            if kind not in kinds:
+                cases = view.plan["case"][[m == kind for m in view.measures]]
+                kinds[kind] = (
+                    f"Cases measured as {kind.replace('_', ' ')}",
+                    _plain_columns(view, cases),
+                )
+    return kinds
+
+
+def _plain_columns(view: View, cases: pd.Series) -> tuple[Shown, ...]:
+    """A column for each metric that the cases have, in its unit."""
+    own = view.summary[view.summary["case"].isin(cases)]
+    names = [n for n in own["metric"].unique() if n in METRICS]
+    scales = {"s": (MS, ", ms"), "B": (MB, ", MB"), "1": (1.0, "")}
+    return tuple(
+        Shown(f"{METRICS[n].title}{unit}", n, scale)
+        for n in names
+        for scale, unit in [scales.get(METRICS[n].unit.value, (1.0, ""))]
+    )
 
 
 def _as_table(
     name: str, caption: str, shown: tuple[Shown, ...], rows: list[dict[str, str]]
 ) -> Table:
-    """Columns in their order; what is the same for all cases is said once, below."""
+    """What differs between cases stands first; what is the same for all comes last or below."""
     used = [t for t in rows[0] if any(row[t] for row in rows)]
-    same = [t for t in SAID_ONCE if t in used and len({row[t] for row in rows}) == 1]
-    titles = [t for t in used if t not in same]
+    same = [t for t in used if len(rows) > 1 and len({row[t] for row in rows}) == 1]
+    below = [t for t in SAID_ONCE if t in same]
+    last = [t for t in FILTERS if t in used and (t == "Suite" or t in same) and t != "Model"]
+    titles = [t for t in used if t not in (*below, *last)] + last
     numeric = {"Batch", "Tokens", "Threads", "Repeats", "Samples", *(s.title for s in shown)}
-    all_have = f"All: {', '.join(f'{t.lower()} {rows[0][t]}' for t in same)}. " if same else ""
+    notes = [f"All: {', '.join(f'{t.lower()} {rows[0][t]}' for t in below)}."] if below else []
+    if any("[" in row[s.title] for row in rows for s in shown):
+        notes.append("Brackets hold 95 % intervals.")
+    if any(s.metric == "latency_p99" for s in shown):
+        notes.append("A percentile without enough samples is left out.")
     return Table(
         name,
         f"{caption} ({len(rows)})",
@@ -133,23 +174,21 @@ def _as_table(
         [[row[t] for t in titles] for row in rows],
         {i for i, t in enumerate(titles) if t in numeric},
         sortable=True,
-        note=f"{all_have}Brackets hold 95 % intervals; a percentile without enough samples is "
-        "left out.",
+        note=" ".join(notes),
     )
 
 
 def _cases(
-    view: View, kind: Measure, shown: tuple[Shown, ...], *, with_run: bool
+    view: View, kind: str, shown: tuple[Shown, ...], *, with_run: bool
 ) -> list[dict[str, str]]:
     plan = view.plan.assign(measure=view.measures)
-    plan = plan[plan["measure"] == kind.value]
+    plan = plan[plan["measure"] == kind]
     recorded = view.run.cases.set_index("case").to_dict("index")
     columns = {(s.of, s.metric): _cells(view, s) for s in shown}
     samples = view.values("latency").set_index("case")["n"].to_dict()
     rows = []
     for case in each(plan):
-        row = {"Run": view.run.id} if with_run else {}
-        row |= _identity(case)
+        row = _identity(case, view.run.id if with_run else "")
         row |= {s.title: columns[s.of, s.metric].get(case.case, "") for s in shown}
         row |= _ending(recorded.get(case.case) or {}, samples.get(case.case))
         if case.case in view.noisy:
@@ -158,10 +197,11 @@ def _cases(
     return rows
 
 
-def _identity(case: Any) -> dict[str, str]:
+def _identity(case: Any, run: str) -> dict[str, str]:
     return {
-        "Suite": str(case.suite),
         "Model": str(case.model),
+        "Run": run,
+        "Suite": str(case.suite),
         "Weights": str(case.weights),
         "Device": str(case.device),
         "Dtype": str(case.dtype),
@@ -238,26 +278,17 @@ def _entries(name: str, value: Any) -> Iterable[tuple[str, str]]:
 
 
 def _plain(name: str, value: Any) -> str:
-    if value is None:
+    if value is None or value == "":
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float) and name.endswith(" bytes"):
         return quantity(float(value), "B")
     if isinstance(value, float):
-        return significant(value, 4)
+        return f"{value:.4g}"
     if isinstance(value, list):
         return ", ".join(_plain("", v) for v in value) or "none"
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
-
-
-DISTURBANCES: tuple[tuple[str, Callable[[pd.Series], float], str], ...] = (
-    ("steal_time", pd.Series.sum, "in total"),
-    ("involuntary_switches", pd.Series.sum, "in total"),
-    ("major_page_faults", pd.Series.sum, "in total"),
-    ("load_average", pd.Series.max, "at most"),
-)
-"""Metric, how its repeats are put together, and the words for that."""
 
 
 def sanity_table(view: View) -> Table | None:
@@ -275,54 +306,3 @@ def sanity_table(view: View) -> Table | None:
 
 def _prediction(found: Mapping[str, Any]) -> str:
     return f"{str(found['token']).strip()} ({float(found['score']):.0%})"
-
-
-def disturbance_table(view: View) -> Table | None:
-    """What disturbed the timed repeats: per counter the whole, and the case it hit hardest."""
-    rows = []
-    # The models of a workload share a process, and so its counters: each is counted once.
-    measured = view.run.measurements.join(view.plan.set_index("case")[["model"]], on="case")
-    for name, together, words in DISTURBANCES:
-        found = measured[measured["metric"] == name]
-        if found.empty:
-            continue
-        own = found[found["model"] == found["model"].iloc[0]]
-        unit = METRICS[name].unit.value
-        worst = own.loc[own["value"].idxmax()]
-        rows.append(
-            [
-                METRICS[name].title,
-                f"{quantity(float(together(own['value'])), unit)} {words}",
-                quantity(float(worst["value"]), unit),
-                f"{worst['case']}, repeat {worst['repeat']}" if worst["value"] else "–",
-            ]
-        )
-    rows += _of_rounds(view.run.rounds)
-    if not rows:
-        return None
-    return Table(
-        "disturbances",
-        "What disturbed the timed repeats",
-        ["Counter", "Over the run", "Worst repeat", "Where"],
-        rows,
-    )
-
-
-def _of_rounds(rounds: pd.DataFrame) -> list[list[str]]:
-    """Heat and clock frequency, where the machine told of them between rounds."""
-    found = []
-    throttled, clock = rounds["throttled"].dropna(), rounds["cpu_hz"].dropna() / 1e9
-    if len(throttled):
-        most = f"{throttled.max():.0f}"
-        found.append(
-            [
-                "Slowed down by heat or stopped by a CPU quota, times",
-                f"{throttled.sum():.0f} in total",
-                most,
-                "–",
-            ]
-        )
-    if len(clock):
-        span = f"{clock.min():.2f} to {clock.max():.2f} GHz"
-        found.append(["Clock frequency", span, f"{clock.min():.2f} GHz", "–"])
-    return found

@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
+from bench.answer import TOO_WIDE
+
 NBSP = "\u00a0"
 SCALES = {
     "s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")),
@@ -15,6 +17,8 @@ SCALES = {
     "1/s": ((1.0, "/s"),),
 }
 """Per unit: (size, name) of the scales that values are shown in, largest first."""
+TOO_NOISY = 1.5
+"""An interval around 1 with ends this many times apart tells nothing of a difference."""
 NAME_LENGTH = 28
 """Longest model name in prose (characters); tables give it in full."""
 LABEL_LENGTH = 15
@@ -28,18 +32,28 @@ class Relation(Enum):
     LESS = "less"
     EQUAL = "equal"
     UNDECIDED = "undecided"
+    NOISY = "noisy"
     UNKNOWN = "unknown"
 
 
+DECIDED = (Relation.MORE, Relation.LESS)
+"""What an interval says that leaves 1 out."""
+
+
 def relation(low: float, high: float) -> Relation:
-    """A ratio differs from 1 only when its whole interval does."""
+    """A ratio differs from 1 only when its whole interval does.
+
+    Where it holds 1, a narrow interval says that no difference was found; a wide one says nothing.
+    """
     if math.isnan(low) or math.isnan(high):
         return Relation.UNKNOWN
     if low == high and math.isclose(low, 1.0, rel_tol=1e-9):
         return Relation.EQUAL
     if low > 1:
         return Relation.MORE
-    return Relation.LESS if high < 1 else Relation.UNDECIDED
+    if high < 1:
+        return Relation.LESS
+    return Relation.NOISY if high > TOO_NOISY * low else Relation.UNDECIDED
 
 
 def significant(value: float, digits: int = 3) -> str:
@@ -68,12 +82,12 @@ def quantity(value: float, unit: str) -> str:
 def decimals(low: float, high: float) -> int:
     """Decimals of a ratio that its interval supports."""
     width = high - low
-    if not math.isfinite(width) or width <= 0:
+    if not math.isfinite(width) or width <= 0 or high > TOO_WIDE * low:
         return 2
     power = math.floor(math.log10(width))
     # A width of 0.018 deserves three decimals, one of 0.087 two.
     leading = width / 10**power
-    return max(1 if low >= 10 else 2, min(4, (1 if leading < 3 else 0) - power))
+    return max(1 if low >= 10 else 2, min(3, (1 if leading < 3 else 0) - power))
 
 
 def times(ratio: float, low: float, high: float) -> str:
@@ -89,6 +103,8 @@ def bounds(low: float, high: float) -> str:
         return ""
     if math.isnan(low) or math.isnan(high):
         return "[interval unknown]"
+    if high > TOO_WIDE * low:
+        return "[too noisy to bound]"
     digits = decimals(low, high)
     return f"[{low:.{digits}f},{NBSP}{high:.{digits}f}]"
 
@@ -115,6 +131,7 @@ def change(row: Any, more: str, less: str) -> str:
     return {
         Relation.EQUAL: "equal",
         Relation.UNDECIDED: "no difference found",
+        Relation.NOISY: "too noisy to tell",
         Relation.UNKNOWN: "too few repeats to say",
     }[found]
 

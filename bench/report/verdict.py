@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
-from bench.report.conclusions import tally
+from bench.report.advice import advice
+from bench.report.conclusions import overall, tally
 from bench.report.text import (
     Relation,
     bounds,
     change,
     count,
     fewer,
+    percent,
     quantity,
     ratio_text,
     relation,
     several,
-    smaller,
     times,
 )
 from bench.report.view import Context, View, at, each, workload_text
-
-PEAK = ("cuda_peak_allocated_bytes", "peak_rss_bytes")
-"""What a forward needed at most: the first of these that was measured."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ def verdict(view: View) -> Verdict:
     timed = _timed(view, context, model)
     headline = _headline(view, context, model, timed)
     sentences = [_size(view, context, model), _speed(view, context, timed, model)]
-    sentences.append(_advice(view, context, model, timed))
+    sentences.append(advice(view, context, model, timed))
     for other in view.others[1:]:
         rows = _timed(view, context, other)
         sentences.append(
@@ -67,7 +64,8 @@ def _headline(view: View, context: Context, model: str, timed: pd.DataFrame) -> 
         "weight_bytes", model, context
     )
     size = None if stored is None else relation(stored.low, stored.high)
-    speed = _overall(tally(timed))
+    found = tally(timed)
+    speed = overall(found)
     if speed is None and size is None:
         return f"Nothing here tells {name} and {other} apart yet"
     if size is None:
@@ -75,12 +73,16 @@ def _headline(view: View, context: Context, model: str, timed: pd.DataFrame) -> 
     word = {Relation.LESS: "the smaller model", Relation.MORE: "the larger model"}.get(
         size, "as large a model"
     )
+    total = len(timed)
     ending = {
         None: "; speed was not measured",
         "slower": ", not the faster one" if size is Relation.LESS else ", and the slower one",
         "faster": ", and the faster one",
+        "partly slower": f"; it is slower at {found[Relation.MORE]} of {total} workloads",
+        "partly faster": f"; it is faster at {found[Relation.LESS]} of {total} workloads",
         "mixed": "; which is faster depends on the workload",
         "open": "; no difference in speed was found",
+        "noisy": "; this run is too noisy to tell which is faster",
         "unknown": "; too few repeats to judge speed",
     }[speed]
     return f"{name} is {word}{ending}"
@@ -89,22 +91,13 @@ def _headline(view: View, context: Context, model: str, timed: pd.DataFrame) -> 
 _SPEED_ALONE = {
     "slower": "is slower than",
     "faster": "is faster than",
+    "partly slower": "is slower at some workloads than",
+    "partly faster": "is faster at some workloads than",
     "mixed": "is faster at some workloads and slower at others than",
     "open": "shows no difference in speed to",
+    "noisy": "was measured too noisily to be compared in speed with",
     "unknown": "has too few repeats to be compared in speed with",
 }
-
-
-def _overall(found: dict[Relation, int]) -> str | None:
-    """One word for all timed workloads; None when none was timed."""
-    if not sum(found.values()):
-        return None
-    if found[Relation.UNKNOWN] == sum(found.values()):
-        return "unknown"
-    slower, faster = found[Relation.MORE], found[Relation.LESS]
-    if slower and faster:
-        return "mixed"
-    return "slower" if slower else "faster" if faster else "open"
 
 
 def _size(view: View, context: Context, model: str) -> str:
@@ -121,7 +114,9 @@ def _size(view: View, context: Context, model: str) -> str:
     held = view.one_ratio("weight_bytes", model, context)
     if held is not None:
         own, base = _pair(view, "weight_bytes", model, context)
-        parts.append(f"takes {own} for its weights instead of {base}")
+        subject = "its weights take" if parts else "needs"
+        ending = "" if parts else " for its weights"
+        parts.append(f"{subject} {own} instead of {base}{ending}")
     return f"{name} {several(parts)}." if parts else ""
 
 
@@ -136,75 +131,52 @@ def _speed(view: View, context: Context, timed: pd.DataFrame, model: str) -> str
     if timed.empty:
         return f"How fast {name} is against {other} was not measured in this run."
     row = at(timed, view.workload("latency", context), model) or each(timed)[0]
-    found = tally(timed)
-    said = change(row, "slower", "faster")
-    text = (
-        f"On {context}, at {workload_text(row.batch_size, row.seq_len)}, one forward of {name} "
-        f"takes {ratio_text(row)} the time of {other}’s: {said}"
+    where = workload_text(row.batch_size, row.seq_len)
+    measured = f"one forward takes {ratio_text(row)} as long; {context}"
+    said = {
+        Relation.MORE: f"At {where} {name} is {percent(row.ratio)} slower than {other}",
+        Relation.LESS: f"At {where} {name} is {percent(row.ratio)} faster than {other}",
+        Relation.NOISY: f"At {where} this run is too noisy to tell whether {name} is faster than "
+        f"{other}",
+        Relation.UNKNOWN: f"At {where} too few repeats ran to say whether {name} is faster than "
+        f"{other}",
+    }.get(
+        relation(row.low, row.high),
+        f"At {where} no difference in speed was found between {name} and {other}",
     )
-    if len(timed) == 1:
-        return f"{text}."
-    if found[Relation.UNDECIDED] == len(timed):
-        return f"{text}; nor was one found in any of the {len(timed)} timed workloads."
-    everywhere = {found[Relation.MORE]: "slower", found[Relation.LESS]: "faster"}.get(len(timed))
-    if everywhere:
-        return f"{text}; it is {everywhere} in all {len(timed)} timed workloads."
+    return f"{said} ({measured}){_in_all(timed, relation(row.low, row.high))}."
+
+
+def _in_all(timed: pd.DataFrame, said: Relation) -> str:
+    """What the other timed workloads say, after what was `said` of the usual one."""
+    found, total = tally(timed), len(timed)
+    if total == 1:
+        return ""
+    for kind, word in ((Relation.MORE, "slower"), (Relation.LESS, "faster")):
+        if found[kind] == total:
+            return f" and {word} in all {total} timed workloads, by {_span(timed)}"
+    if found[Relation.UNDECIDED] == total:
+        return f", nor in any other of the {total} timed workloads"
+    if said in (Relation.UNKNOWN, Relation.NOISY) and found[said] == total:
+        return f"; the same holds for all {total} timed workloads"
     rest = [
         f"{word} in {found[kind]}"
         for kind, word in (
             (Relation.MORE, "slower"),
             (Relation.LESS, "faster"),
             (Relation.UNDECIDED, "not told apart"),
+            (Relation.NOISY, "too noisily measured"),
             (Relation.UNKNOWN, "not judged, for want of repeats,"),
         )
         if found[kind]
     ]
-    return f"{text}; over {count(len(timed), 'timed workload')} it is {several(rest)}."
+    return f"; over {count(total, 'timed workload')} it is {several(rest)}"
 
 
-def _advice(view: View, context: Context, model: str, timed: pd.DataFrame) -> str:
-    """The recommendation: no more than size and speed together support."""
-    name, other = view.names[model], view.names[view.reference]
-    stored = view.one_ratio("weight_bytes", model, context) or view.one_ratio(
-        "stored_parameters", model, context
-    )
-    speed = _overall(tally(timed))
-    size = None if stored is None else relation(stored.low, stored.high)
-    if size is Relation.LESS and speed in ("slower", "open", "unknown", None):
-        ending = {
-            "slower": f"for speed, take {other}",
-            "open": "speed, as far as this run can tell, is no reason to choose either",
-            "unknown": "speed needs more repeats (--repeats 5) before it can decide",
-            None: "speed was not measured",
-        }[speed]
-        return (
-            f"Take {name} where download, disk or resident weights are the limit"
-            f"{_peak_clause(view, context, model)}; {ending}."
-        )
-    return {
-        "faster": f"On this machine {name} is the faster choice.",
-        "slower": f"On this machine {other} is the faster choice.",
-        "mixed": "Look up your own workload below before choosing for speed.",
-        "open": "On this machine speed is no reason to choose either.",
-    }.get(speed or "", "")
-
-
-def _peak_clause(view: View, context: Context, model: str) -> str:
-    metric, row = peak_ratio(view, context, model)
-    if row is None:
-        return ""
-    words = "peak RSS" if metric == "peak_rss_bytes" else "CUDA peak"
-    where = workload_text(row.batch_size, row.seq_len)
-    return f" (at {where} its {words} is {ratio_text(row)} that of {view.names[view.reference]})"
-
-
-def peak_ratio(view: View, context: Context, model: str) -> tuple[str, Any | None]:
-    """Metric and row of the ratio of peak memory at the usual workload."""
-    for metric in PEAK:
-        row = at(view.compared(metric, context), view.workload(metric, context), model)
-        if row is not None:
-            return metric, row
-    return PEAK[-1], None
+def _span(timed: pd.DataFrame) -> str:
+    """From the ratio nearest to 1 to the one farthest from it."""
+    ratios = sorted(timed["ratio"], key=lambda ratio: abs(ratio - 1))
+    return " to ".join(dict.fromkeys((percent(ratios[0]), percent(ratios[-1]))))
 
 
 def _elsewhere(view: View, context: Context, model: str) -> str:
@@ -237,11 +209,3 @@ def _single(view: View, context: Context) -> Verdict:
         )
     sentences.append("One model was measured, so there is no ratio: add --model to compare.")
     return Verdict(f"{name}, measured alone", sentences)
-
-
-def smaller_or_not(row: Any) -> str:
-    """A card's small print for a ratio of sizes."""
-    found = relation(row.low, row.high)
-    if found in (Relation.MORE, Relation.LESS, Relation.EQUAL):
-        return smaller(row.ratio)
-    return change(row, "more", "less")

@@ -20,6 +20,7 @@ SUITE_MEASURES = {
     "parameters": Measure.STATIC.value,
     "memory": Measure.MEMORY.value,
     "cold_start": Measure.COLD_START.value,
+    "text": Measure.TEXT.value,
 }
 """For suites of which no case has finished; the others are timed."""
 PREFERRED = (1, 128)

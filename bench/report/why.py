@@ -88,15 +88,13 @@ def _speed_answer(view: View, context: Context, model: str) -> Iterator[str]:
             else ""
         )
         yield (
-            f"At {workload_text(flops.batch_size, flops.seq_len)} a forward is "
-            f"{significant(flops.ratio, 4)}× the FLOPs, in {numbers} operators.{gelu}"
+            f"At {workload_text(flops.batch_size, flops.seq_len)} a forward of {name} takes "
+            f"{significant(flops.ratio, 4)}× the FLOPs of {other}’s, in {numbers} operators.{gelu}"
         )
     latency = at(view.compared("latency", context), workload, model)
     if latency is not None:
-        yield (
-            f"Measured there: {ratio_text(latency)} the time, "
-            f"{change(latency, 'slower', 'faster')}."
-        )
+        said = change(latency, "slower", "faster")
+        yield f"Measured there, it takes {ratio_text(latency)} the time of {other}: {said}."
 
 
 def _memory(view: View, context: Context, model: str) -> Answer | None:
@@ -170,12 +168,13 @@ def _loading(view: View, context: Context, model: str) -> Answer | None:
         f"This run cannot tell: {own} against {base}, a ratio of {row.ratio:.2f}× "
         f"{bounds(row.low, row.high)}.",
     )
-    weights = (
-        " Both were built with random weights, without reading a file."
-        if (list(view.weights) == ["random"])
-        else ""
-    )
-    return Answer(f"Does {name} load faster than {other}?", [said + weights])
+    if "random" in view.weights:
+        built = (
+            f"{said} That is the time to build it with random weights, which reads no file: how "
+            "long a checkpoint takes to load needs --weights pretrained."
+        )
+        return Answer(f"Is {name} built faster than {other}?", [built])
+    return Answer(f"Does {name} load faster than {other}?", [said])
 
 
 def _random(view: View) -> Answer | None:

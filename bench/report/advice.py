@@ -1,0 +1,82 @@
+"""The recommendation: which model for what, no more than size and speed together support."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from bench.report.conclusions import overall, tally
+from bench.report.text import Relation, ratio_text, relation
+from bench.report.view import Context, View, at, each, workload_text
+
+PEAK = ("cuda_peak_allocated_bytes", "peak_rss_bytes")
+"""What a forward needed at most: the first of these that was measured."""
+ANOTHER_STORY = 1.25
+"""A ratio of peak memory this many times the usual one is said as well."""
+_WHERE_SPEED = {
+    "slower": "for speed, take {other}",
+    "faster": "for speed too",
+    "partly slower": "for speed, take {other} at the workloads where it is ahead",
+    "partly faster": "for speed too, at the workloads where it is ahead",
+    "mixed": "for speed, look up your own workload below",
+    "noisy": "for speed, this run is too noisy to decide: bench doctor says what disturbs it",
+    "open": "speed, as far as this run can tell, is no reason to choose either",
+    "unknown": "speed needs more repeats (--repeats 5) before it can decide",
+    None: "speed was not measured",
+}
+_FOR_SPEED = {
+    "faster": "On this machine {name} is the faster choice.",
+    "slower": "On this machine {other} is the faster choice.",
+    "partly faster": "For speed, take {name} at the workloads below where it is ahead.",
+    "partly slower": "For speed, take {other} at the workloads below where it is ahead.",
+    "noisy": "For speed, this run is too noisy to decide: bench doctor says what disturbs it.",
+    "mixed": "Look up your own workload below before choosing for speed.",
+    "open": "On this machine speed is no reason to choose either.",
+}
+
+
+def advice(view: View, context: Context, model: str, timed: pd.DataFrame) -> str:
+    """The recommendation: no more than size and speed together support."""
+    name, other = view.names[model], view.names[view.reference]
+    stored = view.one_ratio("weight_bytes", model, context) or view.one_ratio(
+        "stored_parameters", model, context
+    )
+    speed = overall(tally(timed))
+    size = None if stored is None else relation(stored.low, stored.high)
+    if size is Relation.LESS:
+        ending = _WHERE_SPEED[speed].format(other=other)
+        return (
+            f"Take {name} where download, disk or resident weights are the limit"
+            f"{_peak_clause(view, context, model)}; {ending}."
+        )
+    return _FOR_SPEED.get(speed or "", "").format(name=name, other=other)
+
+
+def _peak_clause(view: View, context: Context, model: str) -> str:
+    """Peak memory at the usual workload and, where it tells another story, at the largest one."""
+    metric, row = peak_ratio(view, context, model)
+    if row is None:
+        return ""
+    words = "peak RSS" if metric == "peak_rss_bytes" else "CUDA peak"
+    rows = view.compared(metric, context)
+    own = rows[rows["model"] == model]
+    largest = max(each(own), key=lambda r: (r.batch_size * r.seq_len, r.batch_size))
+    text = (
+        f"{words} at {workload_text(row.batch_size, row.seq_len)}: {ratio_text(row)} that of "
+        f"{view.names[view.reference]}"
+    )
+    if largest.ratio > ANOTHER_STORY * row.ratio:
+        text += (
+            f", but {ratio_text(largest)} at {workload_text(largest.batch_size, largest.seq_len)}"
+        )
+    return f" ({text})"
+
+
+def peak_ratio(view: View, context: Context, model: str) -> tuple[str, Any | None]:
+    """Metric and row of the ratio of peak memory at the usual workload."""
+    for metric in PEAK:
+        row = at(view.compared(metric, context), view.workload(metric, context), model)
+        if row is not None:
+            return metric, row
+    return PEAK[-1], None

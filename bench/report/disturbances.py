@@ -1,0 +1,101 @@
+"""What disturbed the run: the counters of its rounds, in a sentence and in a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+from bench.metrics import METRICS
+from bench.report.tables import Table
+from bench.report.text import NBSP, count, quantity, several, significant
+from bench.report.view import View, workload_text
+
+DISTURBANCES: tuple[tuple[str, Callable[[pd.Series], float], str], ...] = (
+    ("steal_time", pd.Series.sum, "in total"),
+    ("involuntary_switches", pd.Series.sum, "in total"),
+    ("major_page_faults", pd.Series.sum, "in total"),
+    ("load_average", pd.Series.max, "at most"),
+)
+"""Metric, how its repeats are put together, and the words for that."""
+
+
+def disturbance_table(view: View) -> Table | None:
+    """What disturbed the timed repeats: per counter the whole, and the case it hit hardest."""
+    rows = []
+    # The models of a workload share a process, and so its counters: each is counted once.
+    columns = ["model", "suite", "batch_size", "seq_len"]
+    measured = view.run.measurements.join(view.plan.set_index("case")[columns], on="case")
+    for name, together, words in DISTURBANCES:
+        found = measured[measured["metric"] == name]
+        if found.empty:
+            continue
+        own = found[found["model"] == found["model"].iloc[0]]
+        unit = METRICS[name].unit.value
+        worst = own.loc[own["value"].idxmax()]
+        rows.append(
+            [
+                METRICS[name].title,
+                f"{quantity(float(together(own['value'])), unit)} {words}",
+                quantity(float(worst["value"]), unit),
+                _where(worst) if worst["value"] else "–",
+            ]
+        )
+    rows += _of_rounds(view.run.rounds)
+    if not rows:
+        return None
+    return Table(
+        "disturbances",
+        "What disturbed the timed repeats",
+        ["Counter", "Over the run", "Worst repeat", "Where"],
+        rows,
+    )
+
+
+def _where(row: Any) -> str:
+    where = workload_text(int(row["batch_size"]), int(row["seq_len"]))
+    return f"{row['suite']}, {where}, repeat {row['repeat']}"
+
+
+def in_words(view: View) -> list[str]:
+    """What the machine did beside the rounds, as shares that can be judged; and what is unknown."""
+    rounds = view.run.rounds
+    cores = (view.run.environment.get("machine") or {}).get("cores_logical") or 1
+    seconds, found = float(rounds["wall_s"].sum()), []
+    if seconds:
+        steal, switches = rounds["steal_s"].dropna(), rounds["involuntary_switches"].dropna()
+        load = rounds["load_average"].dropna()
+        if len(steal):
+            share = 100 * float(steal.sum()) / (seconds * cores)
+            found.append(f"the hypervisor took {significant(share, 2)}{NBSP}% of the CPU time")
+        if len(switches):
+            rate = float(switches.sum()) / seconds
+            found.append(f"threads were interrupted {significant(rate, 2)} times a second")
+        if len(load):
+            of = count(cores, "core")
+            found.append(f"the load average was {load.mean():.1f} on {of}")
+    said = [f"While the models were timed, {several(found)}."] if found else []
+    if rounds["cpu_hz"].dropna().empty and rounds["throttled"].dropna().empty:
+        said.append("Clock frequency and thermal throttling were not recorded.")
+    return said
+
+
+def _of_rounds(rounds: pd.DataFrame) -> list[list[str]]:
+    """Heat and clock frequency, where the machine told of them between rounds."""
+    found = []
+    throttled, clock = rounds["throttled"].dropna(), rounds["cpu_hz"].dropna() / 1e9
+    if len(throttled):
+        most = f"{throttled.max():.0f}"
+        found.append(
+            [
+                "Slowed down by heat or stopped by a CPU quota, times",
+                f"{throttled.sum():.0f} in total",
+                most,
+                "–",
+            ]
+        )
+    if len(clock):
+        span = f"{clock.min():.2f} to {clock.max():.2f} GHz"
+        found.append(["Clock frequency", span, f"{clock.min():.2f} GHz", "–"])
+    return found

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Inputs = Mapping[str, "torch.Tensor"]
 Forward = Callable[[], Any]
 
+RECOMPILATIONS = 256
+"""Workloads times modes that one process may compile; beyond it torch would run uncompiled."""
 EXTRAS = {Backend.ONNXRUNTIME: ("onnxruntime", "onnx"), Backend.OPENVINO: ("openvino", "openvino")}
 """Per backend the module it needs and the extra of this package that brings it."""
 
@@ -190,7 +192,9 @@ def _torch(module: Any, variant: Variant) -> TorchEngine:
     else:
         module = module.to(getattr(torch, variant.dtype))
     if variant.compile != Compile.NONE.value:
-        # Each workload is compiled for its own sizes, as someone who tunes for one would do.
+        # Each workload is compiled for its own sizes, as someone who tunes for one would do: more
+        # of them than torch expects of one function.
+        torch._dynamo.config.recompile_limit = RECOMPILATIONS  # noqa: SLF001 - it has no other name
         module = torch.compile(module, mode=variant.compile, dynamic=False)
     return TorchEngine(module)
 

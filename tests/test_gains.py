@@ -5,6 +5,7 @@ from fakes import case, write_run
 
 from bench.answer import gain_sentences, sentences
 from bench.gains import best, compares_models, gains
+from bench.report import write_report
 from bench.spec import REFERENCE, Compares, Variant
 from bench.stats import ratios, summarise
 
@@ -64,3 +65,11 @@ def test_gains_are_said_in_words(run):
     )
     assert sentences(ratios(run)) == []
     assert set(compares_models(summarise(run))["case"]) == {case("bert").id}
+
+
+def test_a_page_shows_what_was_gained(run, tmp_path):
+    """The section stands in the page of a run that compared variants, with its sentences."""
+    page = write_report([run.directory], tmp_path / "page").read_text(encoding="utf-8")
+    assert '<section id="variants"' in page
+    assert "2.00× [2.00, 2.00] as fast as float32 eager" in page
+    assert "<td>1 thread</td>" in page

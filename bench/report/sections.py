@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench import published
-from bench.report import comparison, runs
+from bench.report import comparison, runs, variants
 from bench.report.canvas import style
 from bench.report.disturbances import disturbance_table, in_words
 from bench.report.figures import MOST_CONTEXTS, Placed, place_on_page
@@ -73,6 +73,7 @@ def sections(views: list[View], main: View, figures: Figures, output: Any) -> li
         found += [_runs(views, output), _comparison(views)]
     found += [
         *(_figures(titles, figures, names, _contexts(main)) for titles, names in OF_FIGURES),
+        _variants(main),
         _accuracy(figures),
         _why(main, figures),
         _sanity(main),
@@ -115,6 +116,15 @@ def _comparison(views: list[View]) -> Section:
     tables = [table for table in [comparison.table(found)] if table is not None]
     title = "What changed between the last two runs"
     return Section("comparison", "Comparison", title, comparison.intro(found), tables=tables)
+
+
+def _variants(view: View) -> Section | None:
+    """What ways to run the models gain; a run that compared none has no such section."""
+    table = variants.table(view)
+    if table is None:
+        return None
+    title = "Ways to run them, and what they gain"
+    return Section("variants", "Variants", title, variants.intro(view), tables=[table])
 
 
 def _accuracy(figures: Figures) -> Section:

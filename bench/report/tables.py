@@ -19,7 +19,7 @@ FILTERS = ("Run", "Suite", "Model", "Device", "Dtype", "Status")
 """Columns of which the reader may pick one value."""
 NOISY = ", noisy"
 """What the status of a case says whose noise is over the bound."""
-SAID_ONCE = ("Weights", "Attention", "Threads")
+SAID_ONCE = ("Weights", "Attention", "Backend", "Compile", "Head", "Cache", "Threads")
 """Columns that are left out where every case has the same."""
 
 
@@ -65,6 +65,8 @@ KINDS: dict[Measure, tuple[str, tuple[Shown, ...]]] = {
             Shown("CPU time, ms", "cpu_time", MS, interval=False),
             Shown("Of the matrix product’s speed, %", "gemm_share", 100.0),
             Shown("Noise, %", "noise", 100.0, interval=False),
+            Shown("Host time, ms", "host_time", MS, interval=False),
+            Shown("Relative error", "output_error", interval=False),
         ),
     ),
     Measure.TEXT: (
@@ -206,6 +208,10 @@ def _identity(case: Any, run: str) -> dict[str, str]:
         "Device": str(case.device),
         "Dtype": str(case.dtype),
         "Attention": str(case.attention),
+        "Backend": str(case.backend),
+        "Compile": str(case.compile),
+        "Head": str(case.head),
+        "Cache": str(case.cache),
         "Threads": str(case.threads),
         "Batch": str(case.batch_size),
         "Tokens": str(case.seq_len or "text"),

@@ -12,10 +12,11 @@ import pandas as pd
 
 from bench import lints, noise, records, stats
 from bench.answer import SHORT
+from bench.gains import compares_models
 from bench.report.text import LABEL_LENGTH, short_names
-from bench.spec import Measure, Status, Workload
+from bench.spec import Measure, Status, Variant, Workload
 
-CONTEXT = ["device", "dtype", "attention", "threads"]
+CONTEXT = ["device", "dtype", "attention", "threads", "backend", "compile", "head", "cache"]
 SUITE_MEASURES = {
     "parameters": Measure.STATIC.value,
     "memory": Measure.MEMORY.value,
@@ -35,17 +36,31 @@ class Context:
     dtype: str
     attention: str
     threads: int
+    backend: str
+    compile: str
+    head: str
+    cache: str
+
+    @property
+    def special(self) -> tuple[str, ...]:
+        """What is not as usual beyond dtype and attention."""
+        return Variant(
+            self.dtype, self.attention, self.backend, self.compile, self.head, self.cache
+        ).special
 
     @property
     def slug(self) -> str:
         """For ids and file names."""
-        text = f"{self.device}-{self.dtype}-{self.attention}-t{self.threads}"
+        parts = (self.device, self.dtype, self.attention, f"t{self.threads}", *self.special)
+        text = "-".join(parts)
         return "".join(c if c.isalnum() or c == "-" else "-" for c in text)
 
     def __str__(self) -> str:
         threads = f", {self.threads} thread{'s' * (self.threads != 1)}"
         attention = "" if self.attention == "sdpa" else f", {self.attention} attention"
-        return f"{self.device}, {self.dtype}{attention}{threads if self.device == 'cpu' else ''}"
+        special = "".join(f", {word}" for word in self.special)
+        threads = threads if self.device == "cpu" else ""
+        return f"{self.device}, {self.dtype}{attention}{special}{threads}"
 
 
 @dataclass(frozen=True)
@@ -100,13 +115,15 @@ class View:
     @cached_property
     def contexts(self) -> list[Context]:
         """Every context of the plan, in its order."""
-        rows = self.plan[CONTEXT].drop_duplicates()
+        between_models = compares_models(self.plan)
+        rows = (self.plan if between_models.empty else between_models)[CONTEXT].drop_duplicates()
         return [Context(*row) for row in rows.itertuples(index=False, name=None)]
 
     @cached_property
     def failed(self) -> pd.DataFrame:
         """Cases that ended badly, with their reason."""
-        return self.run.cases[self.run.cases["status"] != Status.OK.value]
+        well = (Status.OK.value, Status.SKIPPED.value)
+        return self.run.cases[~self.run.cases["status"].isin(well)]
 
     @cached_property
     def unfinished(self) -> pd.DataFrame:
@@ -177,6 +194,8 @@ class View:
         key = (table, metric, context)
         if key not in self._selected:
             rows = self._by_metric[table].get(metric, getattr(self, table).head(0))
+            if context is not None:  # figures are about models, tables about every case
+                rows = compares_models(rows)
             if context is not None and len(self.contexts) > 1:
                 same = [rows[column] == getattr(context, column) for column in CONTEXT]
                 rows = rows[np.logical_and.reduce(same)]

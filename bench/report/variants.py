@@ -1,0 +1,68 @@
+"""The section on variants and threads: what each gains over its reference, and at what error."""
+
+from __future__ import annotations
+
+from bench import gains
+from bench.answer import gain_sentences
+from bench.display import quantity
+from bench.report.tables import Table
+from bench.report.view import View
+
+COLUMNS = [
+    "Run as",
+    "Model",
+    "Device",
+    "Batch",
+    "Tokens",
+    "Latency",
+    "Speed against it",
+    "Reference",
+    "Relative error",
+    "Compilation",
+    "File",
+]
+HOW = (
+    "Each way to run a model took turns with its reference in one process, and ran only after its "
+    "output was found to be that of float32 eager on the same weights, within what its dtype "
+    "explains. A way that this machine cannot run is in the table of cases, with the reason."
+)
+
+
+def intro(view: View) -> list[str]:
+    """What was found, in sentences, and how to read it."""
+    found = gains.gains(view.summary, view.ratios)
+    if not found:
+        return []
+    said = [text.replace("x [", "× [") for text in gain_sentences(found)]
+    return [*said, HOW]
+
+
+def table(view: View) -> Table | None:
+    """Every compared variant and number of threads; None where nothing was compared."""
+    rows = [
+        [
+            gain.label,
+            view.names[gain.model],
+            gain.device,
+            str(gain.workload.batch_size),
+            str(gain.workload.seq_len),
+            quantity(gain.latency_s, "s"),
+            gains.speed_text(gain).replace("x", "×", 1),
+            gain.reference,
+            "" if gain.error is None else f"{gain.error:.1g}",
+            "" if gain.compile_s is None else quantity(gain.compile_s, "s"),
+            "" if gain.artifact is None else quantity(gain.artifact, "B"),
+        ]
+        for gain in gains.gains(view.summary, view.ratios)
+    ]
+    if not rows:
+        return None
+    return Table(
+        "gains",
+        "Variants and threads against their reference",
+        COLUMNS,
+        rows,
+        {3, 4, 5, 6, 8, 9, 10},
+        note="Speed is how many times as fast, with its 95 % interval. Compilation is the first "
+        "forward, which compiles. File is the exported model on disk.",
+    )

@@ -224,7 +224,7 @@ def worker_environment(threads: int) -> dict[str, str]:
 
 @cache
 def _compiled() -> str:
-    """Where workers of this command keep what they compile: an earlier run's would hide its time."""
+    """Where this command's workers keep what they compile: an earlier run's would hide the time."""
     place = tempfile.mkdtemp(prefix="bench-compiled-")
     atexit.register(shutil.rmtree, place, ignore_errors=True)
     return place

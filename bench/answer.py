@@ -18,6 +18,8 @@ SHORT = {
 }
 """How sentences call the two models this tool is about."""
 
+TOO_NOISY = 1.5
+"""An interval around 1 with ends this many times apart tells nothing: a difference could hide."""
 TOO_WIDE = 100
 """An interval whose ends are this many times apart says nothing; its digits would only mislead."""
 
@@ -144,4 +146,4 @@ def verdict(row: Any) -> str:
         return f": {row.ratio - 1:.0%} slower" if row.ratio >= 1.005 else ": slower"
     if row.high < 1:
         return f": {1 - row.ratio:.0%} faster" if row.ratio <= 0.995 else ": faster"
-    return ": no difference found"
+    return ": too noisy to tell" if row.high > TOO_NOISY * row.low else ": no difference found"

@@ -74,6 +74,7 @@ def test_equal_sizes_are_told_as_equal():
         (1.03, 1.01, 1.05, "1.03x [1.01, 1.05] as long as BERT: 3% slower."),
         (0.80, 0.77, 0.83, "0.80x [0.77, 0.83] as long as BERT: 20% faster."),
         (1.01, 0.97, 1.05, "1.01x [0.97, 1.05] as long as BERT: no difference found."),
+        (1.3, 0.6, 2.8, "1.30x [0.60, 2.80] as long as BERT: too noisy to tell."),
         (1.0021, 1.0006, 1.0036, "1.002x [1.001, 1.004] as long as BERT: slower."),
         (1.2, math.nan, math.nan, "1.20x [interval unknown] as long as BERT."),
         (2.5, 1.5, 4.1, "2.50x [1.50, 4.10] as long as BERT: 150% slower."),

@@ -132,6 +132,17 @@ def test_where_memory_tells_another_story_at_large_batches_the_verdict_says_so(t
     )
 
 
+def test_what_memory_was_not_counted_at_is_called_an_extrapolation(small, tmp_path):
+    """Where the lines meet beyond the largest forward counted, the title says so."""
+    title = "ALBERT needs more memory than BERT above about 17,800 tokens in one forward"
+    assert f"By extrapolation, {title}" in small[1].text
+    assert "The largest forward counted here had 1,024 tokens." in small[1].text
+    measured = {**SMALL.suites, "memory": (Measure.MEMORY, ((1, 128), (64, 512)))}
+    _, found = page(tmp_path, replace(SMALL, suites=measured))
+    assert "Above about 17,800 tokens in one forward, ALBERT needs more" in found.text
+    assert "By extrapolation" not in found.text
+
+
 def test_cases_of_a_text_and_of_kinds_without_columns_of_their_own_are_listed(tmp_path):
     """Every case stands in a table, whatever was measured."""
     suites = {**LATENCY, "text": (Measure.TEXT, ((1, 0),))}
@@ -312,6 +323,25 @@ def test_weights_at_work_noise_and_discarded_rounds_are_shown(tmp_path):
     assert "Noisy. Two of two cases." in shown
     assert "Discarded. One round." in shown
     assert shown.index("Busy machine.") > shown.index("Environment, and what disturbed")
+
+
+def test_what_several_runs_share_is_said_once_and_the_verdict_names_its_run(tmp_path):
+    """Equal notices stand together, and the reader knows which run the top of the page is about."""
+    later = replace(SMALL, suites=LATENCY, started="2026-11-25T03:33:56Z")
+    plans = (replace(SMALL, suites=LATENCY), later, replace(later, state="interrupted"))
+    _, found = page(tmp_path, *plans)
+    assert found.text.count("Random weights.") == 1
+    assert "All runs: Random weights." in found.text
+    assert "run2: Unfinished run." in found.text
+    assert "run2, the newest of 3 runs" in found.text
+
+
+def test_figures_of_several_contexts_say_which_is_theirs(tmp_path):
+    """The same figure for another dtype does not have the same title."""
+    variants = (Variant(), Variant(dtype="bfloat16"))
+    source, _ = page(tmp_path, replace(SMALL, suites=LATENCY, variants=variants))
+    titles = re.findall(r"<h3[^>]*>(On cpu, [^:]+):", source)
+    assert titles == ["On cpu, float32, 2 threads", "On cpu, bfloat16, 2 threads"] * 2
 
 
 def test_downloads_hold_the_run_s_files(tmp_path):

@@ -103,14 +103,14 @@ def _varies(metric: str) -> bool:
 
 
 def _workload(view: View, metric: str, context: Context, values: pd.DataFrame) -> tuple[int, int]:
-    """The usual workload; for throughput the largest batch of the usual length."""
+    """The usual workload; for throughput the largest batch of its length that most models have."""
     usual = view.workload(metric, context)
     if usual is None:
         raise AssertionError(f"no workload of {metric}")  # the caller has rows of it
     if metric != "throughput_sequences":
         return usual
-    batches = values[values["seq_len"] == usual[1]]["batch_size"]
-    return int(batches.max()), usual[1]
+    models = values[values["seq_len"] == usual[1]].groupby("batch_size")["model"].nunique()
+    return int(models[models == models.max()].index.max()), usual[1]
 
 
 def _alone(view: View, model: str, own: Any) -> Entry:

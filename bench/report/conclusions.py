@@ -80,7 +80,7 @@ def _everywhere(rows: pd.DataFrame, across: str, word: str) -> str:
     first, last = (each(ends.iloc[[i]])[0] for i in (0, -1))
     steps = "length" if across == "seq_len" else "batch size"
     return (
-        f"{word} at every {steps}: {percent(first.ratio)} at {_where(first, across)}, "
+        f"{word} at every timed {steps}: {percent(first.ratio)} at {_where(first, across)}, "
         f"{percent(last.ratio)} at {_where(last, across)}"
     )
 

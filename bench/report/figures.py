@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -51,11 +51,19 @@ def draw_all(view: View, output: Path | None) -> dict[str, list[Placed]]:
             if place and name not in IN_EVERY_CONTEXT:
                 break
             with style():
-                drawn = DRAW[name](view, context)
+                drawn = _draw(name, view, context)
                 if drawn is not None:
                     key = name if place == 0 else f"{name}-{context.slug}"
                     found.setdefault(name, []).append(place_on_page(drawn, key, output))
     return found
+
+
+def _draw(name: str, view: View, context: Context) -> Drawn | None:
+    """The figure; where it is drawn for several contexts, its title says for which."""
+    drawn = DRAW[name](view, context)
+    if drawn is None or len(view.contexts) == 1 or name not in IN_EVERY_CONTEXT:
+        return drawn
+    return replace(drawn, title=f"On {context}: {drawn.title}")
 
 
 def place_on_page(drawn: Drawn, key: str, output: Path | None) -> Placed:
@@ -79,7 +87,7 @@ def plot(run: Path, figure: str, output: Path) -> list[Path]:
     written: list[Path] = []
     for place, context in enumerate(contexts):
         with style():
-            drawn = DRAW[figure](view, context)
+            drawn = _draw(figure, view, context)
             if drawn is not None:
                 key = figure if place == 0 else f"{figure}-{context.slug}"
                 written += _write(drawn, svg.vector(drawn.figure, key), output / key)

@@ -25,21 +25,21 @@ class Notice:
 
 
 def notices(views: list[View]) -> list[Notice]:
-    """All notices of all runs; each names its run where there are several."""
-    found = []
+    """All notices of all runs; where there are several, each names the runs it is about."""
+    found: dict[Notice, list[str]] = {}
     for view in views:
-        label = f"{view.run.id}: " if len(views) > 1 else ""
-        parts = (
-            _weights(view),
-            _state(view),
-            _failed(view),
-            _unfinished(view),
-            _noise(view),
-            _doubts(view),
-        )
-        for part in parts:
-            found += [Notice(n.kind, label + n.title, n.text) for n in part]
-    return found
+        for part in (_weights, _state, _failed, _unfinished, _noise, _doubts):
+            for notice in part(view):
+                found.setdefault(notice, []).append(view.run.id)
+    if len(views) == 1:
+        return list(found)
+    return [
+        Notice(n.kind, f"{_about(runs, views)}: {n.title}", n.text) for n, runs in found.items()
+    ]
+
+
+def _about(runs: list[str], views: list[View]) -> str:
+    return "All runs" if len(runs) == len(views) else several(runs)
 
 
 def _weights(view: View) -> Iterator[Notice]:

@@ -150,13 +150,14 @@ def _slope_note(view: View, lines: dict[str, Line], model: str) -> str:
 def _crossover_title(view: View, lines: dict[str, Line], meeting: dict[str, float]) -> str:
     if meeting:
         model, tokens = next(iter(meeting.items()))
-        return (
-            f"Above about {significant(tokens)} tokens in one forward, {view.names[model]} needs "
-            f"more memory than {view.names[view.reference]}"
-        )
+        name, other = view.names[model], view.names[view.reference]
+        where = f"bove about {significant(tokens)} tokens in one forward"
+        if tokens > max(line.tokens.max() for line in lines.values()):
+            return f"By extrapolation, {name} needs more memory than {other} a{where}"
+        return f"A{where}, {name} needs more memory than {other}"
     model = next(m for m in view.others if m in lines)
-    own, other = lines[model], lines[view.reference]
-    word = "less" if own.weights <= other.weights and own.per_token <= other.per_token else "more"
+    own, base = lines[model], lines[view.reference]
+    word = "less" if own.weights <= base.weights and own.per_token <= base.per_token else "more"
     return f"{view.names[model]} needs {word} memory than {view.names[view.reference]} at any size"
 
 

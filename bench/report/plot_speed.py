@@ -17,8 +17,8 @@ from bench.spec import OWN_LENGTHS
 
 MOST_RATIOS = 36
 """Rows of the figure of all ratios; with more workloads they are drawn evenly spread."""
-DODGE = 0.03
-"""Shift between models at the same x, as a fraction of an octave and a half."""
+DODGE = 0.2
+"""How far apart models stand at the same x, as a share of it, so that whiskers do not overlap."""
 BANDS = (
     "Points are medians of all samples; bands are 95 % intervals from the spread between fresh "
     "processes, which holds the luck of each process as well as the noise within it."

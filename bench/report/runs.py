@@ -67,18 +67,18 @@ def runs_table(views: list[View]) -> Table:
             [
                 view.run.id,
                 day(str(view.facts.get("started", "–"))),
-                str(view.facts.get("state", "–")),
                 letter[fingerprint(view)],
+                *_ratios(view, workload),
+                "–" if base is None else quantity(base.value, base.unit),
+                workload_text(*workload) if workload else "–",
+                str(view.facts.get("state", "–")),
+                several(list(view.weights)),
                 str((view.run.environment.get("machine") or {}).get("cpu", "–")),
                 str(context),
-                several(list(view.weights)),
-                workload_text(*workload) if workload else "–",
-                "–" if base is None else quantity(base.value, base.unit),
-                *_ratios(view, workload),
             ]
         )
-    heads = ["Run", "Started", "State", "Fingerprint", "Processor", "Context", "Weights"]
-    heads += ["Workload", "Reference latency", "Latency ratios", "Stored parameters"]
+    heads = ["Run", "Started", "Fingerprint", "Latency ratios", "Stored parameters"]
+    heads += ["Reference latency", "Workload", "State", "Weights", "Processor", "Context"]
     return Table("runs-table", f"Runs ({len(views)})", heads, rows)
 
 
@@ -116,7 +116,7 @@ def runs_figure(views: list[View]) -> Drawn | None:
     )
     axes.set_xlim(-0.4, len(views) - 0.6)
     axes.set_xlabel("Run, oldest first (its fingerprint)")
-    axes.set_ylabel("Latency ratio")
+    axes.set_ylabel("Latency, × reference")
     handles, labels = axes.get_legend_handles_labels()
     kept = dict(zip(labels, handles, strict=True))
     figure.legend(kept.values(), kept.keys(), loc="outside lower center", ncols=3)

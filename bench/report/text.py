@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from bench.answer import TOO_WIDE
+from bench.answer import TOO_NOISY, TOO_WIDE
 
 NBSP = "\u00a0"
 SCALES = {
@@ -17,8 +17,6 @@ SCALES = {
     "1/s": ((1.0, "/s"),),
 }
 """Per unit: (size, name) of the scales that values are shown in, largest first."""
-TOO_NOISY = 1.5
-"""An interval around 1 with ends this many times apart tells nothing of a difference."""
 NAME_LENGTH = 28
 """Longest model name in prose (characters); tables give it in full."""
 LABEL_LENGTH = 15
@@ -157,7 +155,8 @@ def smaller(ratio: float) -> str:
 def day(moment: str) -> str:
     """`24 Nov 2026, 03:33 UTC` of an ISO time; whatever else was written stays as it is."""
     try:
-        return f"{datetime.fromisoformat(moment.replace('Z', '+00:00')):%-d %b %Y, %H:%M UTC}"
+        found = datetime.fromisoformat(moment.replace("Z", "+00:00"))
+        return f"{found:%-d %b %Y}".replace(" ", NBSP) + f", {found:%H:%M}{NBSP}UTC"
     except ValueError:
         return moment
 

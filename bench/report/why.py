@@ -118,7 +118,9 @@ def _memory(view: View, context: Context, model: str) -> Answer | None:
         (
             f"At the measured rate both need the same at about {significant(meeting)} tokens in "
             "one "
-            f"forward (batch {meeting / 512:.0f} at 512 tokens); beyond that {name} needs more."
+            f"forward (batch {meeting / 512:.0f} at 512 tokens); beyond that {name} needs more. "
+            f"The largest forward counted here had {max(own.tokens.max(), base.tokens.max()):,.0f} "
+            "tokens."
         ),
     ]
     return Answer(

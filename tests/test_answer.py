@@ -14,12 +14,16 @@ BASE = {
     "device": "cpu",
     "dtype": "float32",
     "attention": "sdpa",
+    "backend": "torch",
+    "compile": "none",
+    "head": "features",
+    "cache": "warm",
+    "case": "latency/albert-base-v2/cpu/float32/sdpa/t2/b1/s128",
     "threads": 2,
     "batch_size": 1,
     "seq_len": 128,
     "rounds": 10,
     "repeats": 5,
-    "case": "x",
 }
 
 

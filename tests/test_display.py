@@ -63,7 +63,7 @@ def test_without_a_terminal_each_case_is_one_line():
     assert out.file.getvalue().splitlines() == [
         "note: weights are [random]",
         "[1/2] latency: batch 1, 16 tokens (cpu), bert",
-        "[2/2] latency: batch 1, 16 tokens (cpu float16), albert: killed: by SIGKILL",
+        "[2/2] latency: batch 1, 16 tokens (cpu, float16 sdpa), albert: killed: by SIGKILL",
     ]
 
 

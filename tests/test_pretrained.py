@@ -13,8 +13,10 @@ from bench.errors import BenchError
 from bench.inspection import sha256
 from bench.loading import load, make_inputs
 from bench.measure.verify import check_same, output
+from bench.registry import pick_models
 from bench.spec import Model, Variant, Workload
-from suites.models import MODELS
+
+MODELS = pick_models(())
 
 SMALL = ("--batch-size", "1", "--seq-len", "8", "--threads", "2", "--repeats", "1")
 MB = 1_000_000

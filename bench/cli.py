@@ -15,7 +15,24 @@ from bench.environment import default_threads
 from bench.errors import BenchError, OutputError, UsageError
 from bench.gate.cli import verbs as gate_verbs
 from bench.interrupt import fall_silent
-from bench.options import BatchSizes, SeqLens, Threads
+from bench.options import (
+    Attentions,
+    Backends,
+    BatchSizes,
+    Budget,
+    Caches,
+    Compiles,
+    Devices,
+    Dtypes,
+    Heads,
+    Models,
+    Names,
+    Precision,
+    ProfileName,
+    Repeats,
+    SeqLens,
+    Threads,
+)
 from bench.report.catalogue import FIGURES
 from bench.spec import PROFILES, Sampling, Weights
 
@@ -31,59 +48,6 @@ app = typer.Typer(
     help="BERT or ALBERT, on my machine, for my load? Measures both side by side, with intervals.",
     epilog="Exit codes: 0 all well, 1 a case failed, 2 bad input, 3 nothing measured, 4 results could not be written, 130 interrupted.",
 )
-
-Names = Annotated[
-    Optional[list[str]],  # noqa: UP045 - typer needs it spelled so on Python 3.10
-    typer.Argument(metavar="[SUITE]...", help="Suites to run; all of them when none is named."),
-]
-ProfileName = Annotated[str, typer.Option("--profile", help="quick (minutes) or full (hours).")]
-Models = Annotated[
-    list[str],
-    typer.Option(
-        "--model", help="Registry name, hub id or directory; repeatable. First = reference."
-    ),
-]
-Devices = Annotated[
-    list[str], typer.Option("--device", help="cpu, cuda or cuda:N; repeatable. All there are.")
-]
-Dtypes = Annotated[
-    list[str],
-    typer.Option("--dtype", help="float32 (usual), bfloat16, float16 or int8; repeatable."),
-]
-Attentions = Annotated[
-    list[str], typer.Option("--attention", help="sdpa (usual), eager or flash; repeatable.")
-]
-Backends = Annotated[
-    list[str], typer.Option("--backend", help="torch (usual), onnxruntime or openvino; repeatable.")
-]
-Compiles = Annotated[
-    list[str],
-    typer.Option(
-        "--compile", help="none (usual), default, reduce-overhead or max-autotune; repeatable."
-    ),
-]
-Heads = Annotated[
-    list[str],
-    typer.Option(
-        "--head",
-        help="features (usual), masked-lm, sequence-classification, token-classification or question-answering; repeatable.",
-    ),
-]
-Caches = Annotated[
-    list[str], typer.Option("--cache", help="warm (usual) or cold-l2 (CUDA); repeatable.")
-]
-Repeats = Annotated[
-    Optional[int],  # noqa: UP045 - see Names
-    typer.Option("--repeats", help="Fresh processes per timed case, at most."),
-]
-Precision = Annotated[
-    Optional[float],  # noqa: UP045
-    typer.Option("--precision", help="Stop when ratios are known to this fraction (0.02)."),
-]
-Budget = Annotated[
-    Optional[float],  # noqa: UP045
-    typer.Option("--budget", help="Seconds of sampling per case, at most."),
-]
 
 
 def _sampling(
@@ -275,6 +239,14 @@ def selftest() -> None:
     from bench import selftest as checks
 
     raise typer.Exit(checks.main())
+
+
+@app.command()
+def agree(model: Models = [], threads: Threads = None) -> None:  # noqa: B006 - typer copies it
+    """Hold our times of every variant against torch's own benchmark timer, in turn (CPU)."""
+    from bench import agreement
+
+    raise typer.Exit(agreement.main(tuple(model), threads or default_threads()))
 
 
 @app.command()

@@ -14,3 +14,55 @@ Threads = Annotated[
     Optional[int],  # noqa: UP045
     typer.Option("--threads", help="CPU threads of a forward; all physical cores when not given."),
 ]
+Names = Annotated[
+    Optional[list[str]],  # noqa: UP045 - typer needs it spelled so on Python 3.10
+    typer.Argument(metavar="[SUITE]...", help="Suites to run; the usual ones when none is named."),
+]
+ProfileName = Annotated[str, typer.Option("--profile", help="quick (minutes) or full (hours).")]
+Models = Annotated[
+    list[str],
+    typer.Option(
+        "--model", help="Registry name, hub id or directory; repeatable. First = reference."
+    ),
+]
+Devices = Annotated[
+    list[str], typer.Option("--device", help="cpu, cuda or cuda:N; repeatable. All there are.")
+]
+Dtypes = Annotated[
+    list[str],
+    typer.Option("--dtype", help="float32 (usual), bfloat16, float16 or int8; repeatable."),
+]
+Attentions = Annotated[
+    list[str], typer.Option("--attention", help="sdpa (usual), eager or flash; repeatable.")
+]
+Backends = Annotated[
+    list[str], typer.Option("--backend", help="torch (usual), onnxruntime or openvino; repeatable.")
+]
+Compiles = Annotated[
+    list[str],
+    typer.Option(
+        "--compile", help="none (usual), default, reduce-overhead or max-autotune; repeatable."
+    ),
+]
+Heads = Annotated[
+    list[str],
+    typer.Option(
+        "--head",
+        help="features (usual), masked-lm, sequence-classification, token-classification or question-answering; repeatable.",
+    ),
+]
+Caches = Annotated[
+    list[str], typer.Option("--cache", help="warm (usual) or cold-l2 (CUDA); repeatable.")
+]
+Repeats = Annotated[
+    Optional[int],  # noqa: UP045 - see Names
+    typer.Option("--repeats", help="Fresh processes per timed case, at most."),
+]
+Precision = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option("--precision", help="Stop when ratios are known to this fraction (0.02)."),
+]
+Budget = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option("--budget", help="Seconds of sampling per case, at most."),
+]

@@ -1,0 +1,104 @@
+"""`bench agree`: our times of every variant beside those of torch.utils.benchmark, in turn."""
+
+from __future__ import annotations
+
+import math
+import random
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bench.clock import SystemClock
+from bench.errors import UnsupportedError
+from bench.registry import pick_models, pick_suites
+from bench.sampling import Forward, Limits, Sampler
+from bench.spec import Variant, Workload
+
+WORKLOAD = Workload(1, 128)
+TOLERANCE = 0.02
+ROUNDS = 30
+FORWARDS = 3
+"""Timed by each in a round; the round's minimum is compared, as in every ratio here."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Our time over torch's Timer's of the same forward: median of rounds, 95 % interval."""
+
+    model: str
+    variant: str
+    ratio: float
+    low: float
+    high: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether both agree within the tolerance, as far as the interval tells."""
+        return abs(self.ratio - 1) <= TOLERANCE
+
+
+def main(models: tuple[str, ...], threads: int) -> int:
+    """Compare every variant that runs here, print a table; 1 when one disagrees."""
+    from rich.table import Table
+
+    from bench.display import console
+
+    out, failed = console(), 0
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("model", "variant", "ours / Timer's", "within 2 %"):
+        table.add_column(name)
+    for one in agreements(models, threads):
+        failed += not one.holds
+        ratio = f"{one.ratio:.4f} [{one.low:.4f}, {one.high:.4f}]"
+        table.add_row(one.model, one.variant, ratio, "ok" if one.holds else "FAILED")
+    out.print(table)
+    return int(failed > 0)
+
+
+def agreements(models: tuple[str, ...], threads: int) -> Iterator[Agreement]:
+    """Each model in each variant of the suite that this machine can run."""
+    import torch
+
+    from bench.engines import build, require
+    from bench.loading import load, make_inputs
+    from bench.spec import REFERENCE
+
+    torch.set_num_threads(threads)
+    (suite,) = pick_suites(["variants"])
+    for model in pick_models(models):
+        for variant in suite.variants:
+            try:
+                require(variant, "cpu")
+            except UnsupportedError:
+                continue
+            module = load(model, REFERENCE, None, "cpu", random=True)
+            inputs = make_inputs(module, WORKLOAD, "cpu", seed=0)
+            with torch.inference_mode():
+                forward = build(module, variant, "cpu", inputs).bind(inputs)
+                yield _compare(model.name, variant, forward, threads)
+
+
+def _compare(model: str, variant: Variant, forward: Forward, threads: int) -> Agreement:
+    from torch.utils.benchmark import Timer
+
+    from bench.stats import quantile_interval
+
+    sampler = Sampler(SystemClock(), random.Random(0), Limits(0.0, 0.0))  # noqa: S311 - an order
+    timer = Timer("forward()", globals={"forward": forward}, num_threads=threads)
+    sampler.warm_up("ours", forward)
+    logs = []
+    for number in range(ROUNDS):
+        found = {}
+        for who in ("ours", "theirs") if number % 2 else ("theirs", "ours"):
+            timer.timeit(1)  # what a switch costs falls on neither
+            if who == "ours":
+                block = sampler.time(forward, FORWARDS)
+                found[who] = min(block)
+            else:
+                found[who] = min(timer.timeit(1).mean for _ in range(FORWARDS))
+        logs.append(math.log(found["ours"] / found["theirs"]))
+    import numpy as np
+
+    middle = quantile_interval(np.array(logs), 0.5)
+    ratio = statistics.median(logs)
+    return Agreement(model, str(variant), *(math.exp(v) for v in (ratio, middle.low, middle.high)))

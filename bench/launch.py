@@ -32,7 +32,10 @@ Event = dict[str, Any]
 STDERR_LINES = 3
 """How much of a dead worker's last words goes into the reason."""
 GRACE_S = 1.0
-"""What a dead worker said is read within this time, also where a child holds its stdout open."""
+"""What a dead worker said is read within this time, also where a child holds its stdout open.
+
+One that has said all and closed its output gets as long to end.
+"""
 WORKER = (sys.executable, "-m", "bench.worker")
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -113,8 +116,11 @@ def _events(
         finished = finished or event["event"] in ("finished", "software")
         yield event
     try:
-        code = process.wait(timeout_s)
+        code = process.wait(GRACE_S if finished else timeout_s)
     except subprocess.TimeoutExpired:
+        if finished:  # all is said: whatever keeps it is ended with it
+            yield {"event": "ended", "status": "ok", "reason": ""}
+            return
         reason = f"it closed its output and did not end for {timeout_s:g} s (--timeout)"
         yield {"event": "ended", "status": "timed-out", "reason": reason}
         return

@@ -12,8 +12,9 @@ import os
 import sys
 import threading
 import time
+import traceback
 import warnings
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 from bench.clock import NS, device_clock
 from bench.plan import Job
@@ -22,8 +23,23 @@ PROBE = "probe"
 """Sent instead of a job: report the software and devices, nothing else."""
 
 
-def main() -> None:
-    """Do one job and exit; a parent that goes away ends this process too."""
+def main() -> NoReturn:
+    """Do one job and end; a parent that goes away ends this process too.
+
+    It ends without Python's and the libraries' exit handlers: one of torch's has been seen to wait
+    forever for a thread that was gone, with all results delivered.
+    """
+    code = 0
+    try:
+        _obey()
+    except Exception:  # noqa: BLE001 - the parent reads it as this worker's last words
+        traceback.print_exc()
+        code = 1
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _obey() -> None:
     began = time.perf_counter_ns()
     channel = _take_stdout()
 

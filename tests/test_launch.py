@@ -168,6 +168,31 @@ def test_a_killed_worker_is_told_from_a_failed_one():
     assert "memory" in last["reason"]
 
 
+def test_exit_handlers_do_not_keep_a_worker_that_is_done(tmp_path, monkeypatch):
+    """A library that hangs as the process ends costs neither the run nor the results."""
+    hook(tmp_path, monkeypatch, "import atexit, time\natexit.register(time.sleep, 1000)\n")
+    *_, last = launch._listen(PROBE, PATIENCE_S, 1)
+    assert (last["event"], last["status"]) == ("ended", "ok")
+    *_, last = launch._listen("no job", PATIENCE_S, 1)
+    assert "JSONDecodeError" in last["reason"]
+
+
+def test_a_worker_that_has_said_all_is_not_waited_for(tmp_path):
+    """One that closed its output after its last word and goes on is ended, and has ended well."""
+    pid = tmp_path / "pid"
+    code = (
+        "import os, time\n"
+        f"open({str(pid)!r}, 'w').write(str(os.getpid()))\n"
+        'print(\'{"event": "finished", "spent": {}}\', flush=True)\n'
+        "os.close(1)\n"
+        "time.sleep(1000)\n"
+    )
+    stuck = ProcessLauncher((sys.executable, "-c", code))
+    *_, last = stuck.run(job(pair()), PATIENCE_S)
+    assert last == {"event": "ended", "status": "ok", "reason": ""}
+    assert waits_gone(int(pid.read_text()))
+
+
 def workers():
     """Worker processes of this test process that are running now."""
     found = psutil.Process().children()

@@ -63,6 +63,7 @@ def main() -> None:
                 emit(**_obey(command, forwards[command["case"]], order["device"]))
             except Exception as error:  # noqa: BLE001 - see above
                 emit(event="failed", case=command["case"], reason=_reason(error))
+    os._exit(0)  # torch's own exit has been seen to wait forever for a thread that was gone
 
 
 def _obey(command: dict[str, Any], forward: Forward, device: str) -> dict[str, Any]:

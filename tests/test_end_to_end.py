@@ -33,7 +33,7 @@ def test_bert_and_albert_full_size(tmp_path):
     """The main job, small: every file is written, agrees with the others and has both models."""
     out = tmp_path / "run"
     done = bench(
-        "run", "--weights", "random", "--repeats", "2", "--budget", "1",
+        "run", "--weights", "random", "--threads", "1", "--repeats", "2", "--budget", "0.2",
         "--batch-size", "1", "--seq-len", "16", "--output", out,
         cwd=tmp_path, timeout=400,
     )  # fmt: skip
@@ -95,8 +95,8 @@ def test_an_interrupted_run_is_finished_by_resume(tmp_path, tiny):
     """After Ctrl-C the directory is readable; --resume gives every case once."""
     out = tmp_path / "run"
     command = [
-        sys.executable, "-m", "bench.cli", "run", *tiny, "--weights", "random", "--repeats", "3",
-        "--budget", "1", "--batch-size", "1", "--seq-len", "8", "--output", out,
+        sys.executable, "-m", "bench.cli", "run", "memory", "latency", *QUICK, *tiny,
+        "--batch-size", "1", "--seq-len", "8", "--output", out,
     ]  # fmt: skip
     with subprocess.Popen(
         [str(c) for c in command],

@@ -31,7 +31,9 @@ from bench.options import (
     ProfileName,
     Repeats,
     SeqLens,
+    TextFile,
     Threads,
+    WeightsKind,
 )
 from bench.report.catalogue import FIGURES
 from bench.spec import PROFILES, Sampling, Weights
@@ -81,17 +83,12 @@ def run(
     batch_size: BatchSizes = [],  # noqa: B006
     seq_len: SeqLens = [],  # noqa: B006
     threads: Threads = None,
-    weights: Annotated[
-        Weights, typer.Option(help="pretrained, random, or auto: pretrained where they can be had.")
-    ] = Weights.AUTO,
+    weights: WeightsKind = Weights.AUTO,
     revision: Annotated[
         str,
         typer.Option(help="Commit, tag or branch of the checkpoints; the registry's when empty."),
     ] = "",
-    text: Annotated[
-        Optional[Path],  # noqa: UP045 - see Names
-        typer.Option(help="Measure on this text, a sequence a line, with each model's tokenizer."),
-    ] = None,
+    text: TextFile = None,
     repeats: Repeats = None,
     precision: Precision = None,
     budget: Budget = None,
@@ -153,6 +150,8 @@ def list_plan(
     batch_size: BatchSizes = [],  # noqa: B006
     seq_len: SeqLens = [],  # noqa: B006
     threads: Threads = None,
+    weights: WeightsKind = Weights.AUTO,
+    text: TextFile = None,
     repeats: Repeats = None,
     precision: Precision = None,
     budget: Budget = None,
@@ -175,7 +174,9 @@ def list_plan(
         batch_sizes=tuple(batch_size),
         seq_lens=tuple(seq_len),
         threads=default_threads() if threads is None else threads,
+        weights=weights,
         sampling=_sampling(profile, repeats, precision, budget),
+        text=None if text is None else str(text.absolute()),
     )
     command.list_plan(options)
 

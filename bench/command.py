@@ -20,7 +20,8 @@ from bench.interrupt import StopRequest
 from bench.launch import ProcessLauncher
 from bench.plan import Options, estimate
 from bench.registry import pick_models, pick_suites
-from bench.spec import Status
+from bench.spec import Measure, Status, Weights
+from bench.text import read as read_text
 
 if TYPE_CHECKING:
     from bench.prepare import Prepared
@@ -35,7 +36,11 @@ BUSY = 0.5
 def list_plan(options: Options) -> None:
     """Print the plan of `bench run` (needs no torch)."""
     models = pick_models(options.models)
-    cases, notes = make_cases(pick_suites(options.suites), models, options)
+    cases, notes = make_cases(pick_suites(options.suites, options.text), models, options)
+    if options.text is not None:
+        read_text(Path(options.text))  # a file that `bench run` would refuse is refused here
+    if options.weights is Weights.RANDOM:  # which leave a cold start nothing to read
+        cases = [case for case in cases if case.measure is not Measure.COLD_START]
     display = TerminalDisplay()
     show_plan(display.console, cases, estimate(cases, models, options.sampling))
     for note in notes:

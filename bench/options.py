@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
+
+from bench.spec import Weights
 
 BatchSizes = Annotated[
     list[int], typer.Option("--batch-size", help="Sequences per forward; repeatable.")
@@ -53,6 +56,13 @@ Heads = Annotated[
 ]
 Caches = Annotated[
     list[str], typer.Option("--cache", help="warm (usual) or cold-l2 (CUDA); repeatable.")
+]
+WeightsKind = Annotated[
+    Weights, typer.Option(help="pretrained, random, or auto: pretrained where they can be had.")
+]
+TextFile = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(help="Measure on this text, a sequence a line, with each model's tokenizer."),
 ]
 Repeats = Annotated[
     Optional[int],  # noqa: UP045 - see Names

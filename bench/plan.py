@@ -35,6 +35,8 @@ START_S = 7.0
 """Assumed seconds to start a worker and load the models, for the estimate before a run."""
 ASSUMED_FLOPS_PER_S = 1e11
 """Assumed speed of a forward, for the same estimate: about two current CPU cores in float32."""
+MOST_THREADS = 1024
+"""Above the cores of any one machine; OpenMP cannot start some ten thousands, and dies of it."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class Options:
                     raise UsageError(f"{option} is {number}: give 1 or more")
         if self.threads < 1:
             raise UsageError(f"--threads is {self.threads}: give 1 or more")
+        if self.threads > MOST_THREADS:
+            raise UsageError(f"--threads is {self.threads}: give {MOST_THREADS} or fewer")
         if not 0 < self.timeout_s < math.inf:
             raise UsageError(f"--timeout is {self.timeout_s:g}: give a number of seconds above 0")
         for option, asked, kind in self._axes():

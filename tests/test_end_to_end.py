@@ -140,6 +140,7 @@ def test_an_interrupted_run_is_finished_by_resume(tmp_path, tiny):
         (["run", "--resume", "nowhere"], "no run at nowhere"),
         (["run", "--nonsense"], "--nonsense"),
         (["list", "--batch-size", "0"], "--batch-size is 0"),
+        (["list", "--text", "nowhere.txt"], "nowhere.txt: it cannot be read"),
     ],
 )
 def test_a_mistake_is_one_line(tmp_path, arguments, words):
@@ -181,6 +182,17 @@ def test_an_unreadable_table_is_one_line(tmp_path, text):
     done = bench("run", "--resume", tmp_path / "run", cwd=tmp_path)
     assert done.returncode == 2
     assert ("samples.csv" in mistake(done)) == bool(text)
+
+
+def test_the_plan_is_that_of_a_run_with_the_same_options(tmp_path):
+    """A text brings its suite; random weights leave the cold starts out."""
+    (tmp_path / "text.txt").write_text("a line\n")
+    listed = bench("list", "--text", "text.txt", cwd=tmp_path)
+    assert listed.returncode == 0, listed.stderr
+    assert "text " in listed.stdout
+    assert "latency" not in listed.stdout
+    assert "cold_start" in bench("list", cwd=tmp_path).stdout
+    assert "cold_start" not in bench("list", "--weights", "random", cwd=tmp_path).stdout
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["list"], ["run", "--help"]])

@@ -23,6 +23,7 @@ def suite(name="latency", batches=(1,), lengths=(8, 16), measure=Measure.FORWARD
         ({"batch_sizes": (4, 0)}, "--batch-size is 0"),
         ({"seq_lens": (-1,)}, "--seq-len is -1"),
         ({"threads": 0}, "--threads is 0"),
+        ({"threads": 100_000}, "--threads is 100000: give 1024 or fewer"),
         ({"timeout_s": 0.0}, "--timeout is 0"),
         ({"timeout_s": float("nan")}, "--timeout is nan"),
         ({"dtypes": ("int4",)}, "--dtype is 'int4'.*bfloat16"),

@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import binom
-from scipy.stats import t as student
+from scipy.special import bdtr, bdtrik, stdtrit
 
 from bench.looks import Looks
 from bench.metrics import METRICS, Unit, metric
@@ -53,14 +52,23 @@ def mean_interval(values: Sequence[float]) -> Interval:
 @cache
 def _student(freedom: int) -> float:
     """Two-sided quantile of Student's t (cached: scipy takes far longer than our arithmetic)."""
-    return float(student.ppf((1 + CONFIDENCE) / 2, freedom))
+    return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
 
 
 @cache
 def _ranks(n: int, quantile: float) -> tuple[int, int]:
     """Ranks, from 0, of the order statistics that bound a quantile of n samples."""
-    low, high = (binom.ppf(p, n, quantile) for p in ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
-    return int(low) - 1, int(high)
+    low, high = (_successes(p, n, quantile) for p in ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
+    return low - 1, high
+
+
+def _successes(p: float, n: int, chance: float) -> int:
+    """The fewest successes in n trials that so many, or fewer, have at least the probability p.
+
+    scipy.stats has this by name, but takes half a second to import.
+    """
+    count: int = max(math.ceil(bdtrik(p, n, chance)), 0)
+    return count - 1 if count and bdtr(count - 1, n, chance) >= p else count
 
 
 def quantile_interval(values: FloatArray, quantile: float) -> Interval:

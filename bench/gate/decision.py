@@ -21,8 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from scipy.stats import chi2
-from scipy.stats import t as student
+from scipy.special import gammaincinv, stdtrit
 
 from bench.gate.verdict import Verdict
 
@@ -51,13 +50,13 @@ CONFIDENCE = 0.95
 @lru_cache(maxsize=4096)
 def quantile(tail: float, freedom: int) -> float:
     """Student's t beyond which a share `tail` lies."""
-    return float(student.ppf(1 - tail, freedom))
+    return float(stdtrit(freedom, 1 - tail))
 
 
 @lru_cache(maxsize=256)
 def widest(freedom: int) -> float:
     """Squared deviations beyond which pairs refute the spread that was measured before."""
-    return PRIOR_SD**2 * float(chi2.ppf(1 - PRIOR_REFUTED, freedom))
+    return PRIOR_SD**2 * float(2 * gammaincinv(freedom / 2, 1 - PRIOR_REFUTED))  # chi-squared
 
 
 @dataclass

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from bench import records
 from bench.gate.thresholds import Thresholds
@@ -294,11 +294,11 @@ def ratio_interval(old: Value, new: Value) -> tuple[float, float, float]:
         if side.processes < 2 or not side.low > 0:
             return math.exp(log), math.nan, math.nan
         half = math.log(side.high / side.low) / 2
-        variances.append((half / float(student.ppf(0.975, side.processes - 1))) ** 2)
+        variances.append((half / float(stdtrit(side.processes - 1, 0.975))) ** 2)
         freedoms.append(side.processes - 1)
     total = sum(variances)
     if total == 0:
         return math.exp(log), math.exp(log), math.exp(log)
     freedom = total**2 / sum(v**2 / f for v, f in zip(variances, freedoms, strict=True))
-    half = float(student.ppf(0.975, freedom)) * math.sqrt(total)
+    half = float(stdtrit(freedom, 0.975)) * math.sqrt(total)
     return math.exp(log), math.exp(log - half), math.exp(log + half)

@@ -13,8 +13,9 @@ from rich.console import Console
 
 from bench.interrupt import fall_silent
 from bench.plan import Estimate, repeats_of
-from bench.spec import Case, Compares, Sampling, Status, Variant
+from bench.spec import Case, Compares, Sampling, Status
 from bench.tables import IDENTITY
+from bench.variant import Variant
 
 if TYPE_CHECKING:
     import pandas as pd

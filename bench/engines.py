@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import UnsupportedError
 from bench.loading import ATTENTIONS
-from bench.spec import Attention, Backend, Cache, Compile, Dtype, Variant
+from bench.variant import Attention, Backend, Cache, Compile, Dtype, Variant
 
 if TYPE_CHECKING:
     import torch

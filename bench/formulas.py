@@ -6,7 +6,8 @@ the same operations that `torch.utils.flop_counter` counts in eager attention.
 
 from __future__ import annotations
 
-from bench.spec import Architecture, Head, Workload
+from bench.spec import Architecture, Workload
+from bench.variant import Head
 
 FLOAT32_BYTES = 4
 

@@ -7,23 +7,8 @@ from itertools import product
 
 from bench.errors import UsageError
 from bench.plan import Options
-from bench.spec import (
-    DEFAULT_ATTENTION,
-    TIMED,
-    Backend,
-    Cache,
-    Case,
-    Compares,
-    Compile,
-    Dtype,
-    Grid,
-    Head,
-    Measure,
-    Model,
-    Suite,
-    Variant,
-    Workload,
-)
+from bench.spec import TIMED, Case, Compares, Grid, Measure, Model, Suite, Workload
+from bench.variant import DEFAULT_ATTENTION, Backend, Cache, Compile, Dtype, Head, Variant
 
 
 def make_cases(

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import BenchError
-from bench.spec import Architecture, Attention, Head, Model, Variant, Workload
+from bench.spec import Architecture, Model, Workload
+from bench.variant import Attention, Head, Variant
 
 if TYPE_CHECKING:
     import torch

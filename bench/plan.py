@@ -15,21 +15,15 @@ from bench.formulas import forward_flops
 from bench.spec import (
     TIMED,
     Architecture,
-    Attention,
-    Backend,
-    Cache,
     Case,
     Compares,
-    Compile,
-    Dtype,
-    Head,
     Measure,
     Model,
     Sampling,
-    Variant,
     Weights,
     Workload,
 )
+from bench.variant import Attention, Backend, Cache, Compile, Dtype, Head, Variant
 
 START_S = 7.0
 """Assumed seconds to start a worker and load the models, for the estimate before a run."""

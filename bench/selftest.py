@@ -153,8 +153,9 @@ def _equal_ratio(seed: int) -> tuple[float, float, float]:
     from bench.errors import BenchError
     from bench.launch import ProcessLauncher
     from bench.plan import Job, Source
-    from bench.spec import Architecture, Case, Measure, Model, Variant, Workload
+    from bench.spec import Architecture, Case, Measure, Model, Workload
     from bench.stats import mean_interval
+    from bench.variant import Variant
 
     arch = Architecture("bert", 1000, 128, 128, 4, 4, 512)
     models = (Model("one", "one", arch), Model("other", "other", arch))

@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 
 from bench.errors import UsageError
-
-DEFAULT_ATTENTION = "sdpa"
-"""What transformers picks by itself for both models; eager is only used to count FLOPs."""
+from bench.variant import Variant
 
 COMPARED = "~"
 """Marks the parts of a case's id in which the cases of a group differ, where not by model."""
@@ -69,57 +67,6 @@ class Stop(str, Enum):
     BUDGET = "budget"
     MAX_TIME = "max-time"
     NONE = ""
-
-
-class Dtype(str, Enum):
-    """Type of weights and activations; int8 is dynamic quantisation of the dense layers."""
-
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
-    FLOAT16 = "float16"
-    INT8 = "int8"
-
-
-class Attention(str, Enum):
-    """How attention is computed: step by step, torch's fused call, or the flash-attn package."""
-
-    EAGER = "eager"
-    SDPA = "sdpa"
-    FLASH = "flash"
-
-
-class Backend(str, Enum):
-    """What runs the forward."""
-
-    TORCH = "torch"
-    ONNXRUNTIME = "onnxruntime"
-    OPENVINO = "openvino"
-
-
-class Compile(str, Enum):
-    """torch.compile's mode; reduce-overhead is CUDA graphs."""
-
-    NONE = "none"
-    DEFAULT = "default"
-    REDUCE_OVERHEAD = "reduce-overhead"
-    MAX_AUTOTUNE = "max-autotune"
-
-
-class Head(str, Enum):
-    """The task that stands on the encoder; `features` is the base model alone."""
-
-    FEATURES = "features"
-    MASKED_LM = "masked-lm"
-    SEQUENCE = "sequence-classification"
-    TOKEN = "token-classification"  # noqa: S105 - a task, no secret
-    QUESTION = "question-answering"
-
-
-class Cache(str, Enum):
-    """What a sample finds in the device's L2: its own last forward, or nothing of use."""
-
-    WARM = "warm"
-    COLD = "cold-l2"
 
 
 class Compares(str, Enum):
@@ -182,53 +129,6 @@ class Model:
     def is_directory(self) -> bool:
         """Whether `source` is a path (ids on the hub never start with one of these)."""
         return self.source.startswith((".", "/", "~")) or "\\" in self.source
-
-
-@dataclass(frozen=True)
-class Variant:
-    """How a model is run: the same weights can be timed in several variants."""
-
-    dtype: str = Dtype.FLOAT32.value
-    attention: str = DEFAULT_ATTENTION
-    backend: str = Backend.TORCH.value
-    compile: str = Compile.NONE.value
-    head: str = Head.FEATURES.value
-    cache: str = Cache.WARM.value
-
-    @property
-    def special(self) -> tuple[str, ...]:
-        """What is not as usual beyond dtype and attention, in words that name it."""
-        compiled = f"compile-{self.compile}" if self.compile != Compile.NONE.value else ""
-        words = (
-            (self.backend, Backend.TORCH.value),
-            (compiled, ""),
-            (self.head, Head.FEATURES.value),
-            (self.cache, Cache.WARM.value),
-        )
-        return tuple(word for word, usual in words if word != usual)
-
-    def with_head(self, head: str) -> Variant:
-        """The same with another head."""
-        return replace(self, head=head)
-
-    def __str__(self) -> str:
-        # Attention is a choice of torch's; an exported graph keeps what it was exported with.
-        attention = (self.attention,) if self.backend == Backend.TORCH.value else ()
-        return " ".join((self.dtype, *attention, *self.special))
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether it is a torch module in a floating-point type, run as it is."""
-        return (
-            self.dtype != Dtype.INT8.value
-            and self.backend == Backend.TORCH.value
-            and self.compile == Compile.NONE.value
-            and self.cache == Cache.WARM.value
-        )
-
-
-REFERENCE = Variant(attention=Attention.EAGER.value)
-"""What every variant has to compute the same as, and is compared with: float32, step by step."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from scipy.special import bdtr, bdtrik, stdtrit
 from bench.looks import Looks
 from bench.metrics import METRICS, Unit, metric
 from bench.records import IDENTITY, RATIOS, SUMMARY, Run
-from bench.spec import OWN_LENGTHS, Status, Variant, references_of
+from bench.spec import OWN_LENGTHS, Status, references_of
+from bench.variant import Variant
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -9,7 +9,8 @@ from bench.hub import Note, silence
 from bench.launch import Launcher
 from bench.plan import Job
 from bench.prepare import Prepared
-from bench.spec import Case, Measure, Variant, Weights, Workload
+from bench.spec import Case, Measure, Weights, Workload
+from bench.variant import Variant
 
 WORKLOAD = Workload(batch_size=2, seq_len=16)
 """Enough to pass every weight; tokens and seed are fixed."""

@@ -19,18 +19,8 @@ from bench.launch import Event
 from bench.metrics import metric
 from bench.plan import Job, Source
 from bench.run import identity
-from bench.spec import (
-    TIMED,
-    Architecture,
-    Case,
-    Measure,
-    Model,
-    Sampling,
-    Status,
-    Stop,
-    Variant,
-    Workload,
-)
+from bench.spec import TIMED, Architecture, Case, Measure, Model, Sampling, Status, Stop, Workload
+from bench.variant import Variant
 
 S = 1_000_000_000
 """Nanoseconds in a second."""

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from bench import formulas, records
-from bench.spec import TIMED, Architecture, Case, Measure, Model, Variant, Workload
+from bench.spec import TIMED, Architecture, Case, Measure, Model, Workload
+from bench.variant import Variant
 from suites.models import ALBERT_BASE, BERT_BASE, MODELS
 
 BERT, ALBERT = MODELS[:2]

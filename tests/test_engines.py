@@ -12,7 +12,8 @@ from bench.loading import load, make_inputs
 from bench.measure.forward import checked, load_engine, with_threads
 from bench.measure.sameness import TOLERANCE, check, relative_error
 from bench.measure.session import Session, classify
-from bench.spec import REFERENCE, Compares, Model, Status, Variant, Workload
+from bench.spec import Compares, Model, Status, Workload
+from bench.variant import REFERENCE, Variant
 
 ON_CPU = [
     REFERENCE,

@@ -4,7 +4,8 @@ from fakes import TINY
 from bench.formulas import forward_flops, peak_activation_bytes
 from bench.loading import load, make_inputs
 from bench.measure.static import count_flops
-from bench.spec import Head, Model, Variant, Workload
+from bench.spec import Model, Workload
+from bench.variant import Head, Variant
 from suites.models import ALBERT_BASE, BERT_BASE
 
 MIB = 1 << 20

@@ -6,8 +6,9 @@ from fakes import case, write_run
 from bench.answer import gain_sentences, sentences
 from bench.gains import best, compares_models, gains
 from bench.report import write_report
-from bench.spec import REFERENCE, Compares, Variant
+from bench.spec import Compares
 from bench.stats import ratios, summarise
+from bench.variant import REFERENCE, Variant
 
 EAGER, COMPILED, INT8 = REFERENCE, Variant(compile="default"), Variant("int8")
 

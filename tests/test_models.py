@@ -6,7 +6,8 @@ import torch
 from bench.engines import module_outputs
 from bench.loading import build_config, load, make_inputs
 from bench.measure.sameness import relative_error
-from bench.spec import Model, Variant, Workload
+from bench.spec import Model, Workload
+from bench.variant import Variant
 from suites.models import MODELS
 
 STORED = {

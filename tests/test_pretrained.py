@@ -14,7 +14,8 @@ from bench.inspection import sha256
 from bench.loading import load, make_inputs
 from bench.measure.verify import check_same, output
 from bench.registry import pick_models
-from bench.spec import Model, Variant, Workload
+from bench.spec import Model, Workload
+from bench.variant import Variant
 
 MODELS = pick_models(())
 

@@ -19,7 +19,8 @@ from synthetic import ALBERT, BERT, SUITES, Plan, write_run
 
 from bench.errors import UsageError
 from bench.report import FIGURES, plot, write_report
-from bench.spec import Measure, Model, Variant
+from bench.spec import Measure, Model
+from bench.variant import Variant
 from suites.models import ALBERT_BASE, BERT_BASE
 
 SMALL = Plan(

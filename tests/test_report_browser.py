@@ -16,7 +16,8 @@ import pytest
 from synthetic import ALBERT, BERT, Plan, write_run
 
 from bench.report import write_report
-from bench.spec import Model, Variant
+from bench.spec import Model
+from bench.variant import Variant
 from suites.models import ALBERT_BASE
 
 BROWSER = Path(__file__).parent / "browser"

@@ -13,7 +13,8 @@ from bench.measure.static import (
     stored_parameters,
     weight_bytes,
 )
-from bench.spec import Model, Variant, Workload
+from bench.spec import Model, Workload
+from bench.variant import Variant
 from suites.models import ALBERT_BASE, BERT_BASE
 
 FULL = {"bert": BERT_BASE, "albert": ALBERT_BASE}

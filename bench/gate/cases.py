@@ -14,7 +14,8 @@ from bench.gate.sides import Side
 from bench.loading import config_arguments
 from bench.plan import Options
 from bench.registry import pick_models
-from bench.spec import DEFAULT_ATTENTION, Case, Measure, Model, Variant, Workload
+from bench.spec import Case, Measure, Model, Workload
+from bench.variant import DEFAULT_ATTENTION, Variant
 
 SUITE = "check"
 """What stands as the suite in the ids of these cases, and what `[tool.bench]` may name."""

@@ -11,7 +11,7 @@ import typer
 from bench.environment import default_threads
 from bench.gate.output import Format
 from bench.options import BatchSizes, SeqLens, Threads
-from bench.spec import Dtype
+from bench.variant import Dtype
 
 verbs = typer.Typer()
 

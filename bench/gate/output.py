@@ -17,7 +17,7 @@ import typer
 
 from bench.display import SCALES, console, quantity
 from bench.gate.verdict import RED, Comparison, Finding, Verdict
-from bench.spec import DEFAULT_ATTENTION
+from bench.variant import DEFAULT_ATTENTION
 
 COLUMNS = ("verdict", "case", "metric", "baseline", "candidate", "ratio", "note")
 COUNTED = "1"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bench.spec import Cache, Case
+from bench.spec import Case
+from bench.variant import Cache
 
 
 def flusher(case: Case) -> Callable[[], object] | None:

@@ -17,7 +17,8 @@ from bench.measure.flush import flusher
 from bench.measure.sameness import check
 from bench.measure.session import Session
 from bench.sampling import Limits, Sampler, Timed, Yardstick
-from bench.spec import REFERENCE, Case, Compares, Compile, Variant, Workload
+from bench.spec import Case, Compares, Workload
+from bench.variant import REFERENCE, Compile, Variant
 from bench.watch import Reading, RoundWatch
 
 if TYPE_CHECKING:

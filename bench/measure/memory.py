@@ -14,7 +14,8 @@ from bench.formulas import peak_activation_bytes
 from bench.loading import bind
 from bench.measure.session import Session
 from bench.measure.static import weight_bytes
-from bench.spec import DEFAULT_ATTENTION, Case, Dtype, Head
+from bench.spec import Case
+from bench.variant import DEFAULT_ATTENTION, Dtype, Head
 
 KIB = 1024
 

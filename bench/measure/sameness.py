@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bench.errors import BenchError
-from bench.spec import Dtype
+from bench.variant import Dtype
 
 if TYPE_CHECKING:
     import torch

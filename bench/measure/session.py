@@ -15,7 +15,8 @@ from bench.loading import import_model_code, load
 from bench.metrics import metric
 from bench.plan import Job, Source
 from bench.sampling import Timed
-from bench.spec import Case, Model, Status, Variant, Weights
+from bench.spec import Case, Model, Status, Weights
+from bench.variant import Variant
 
 if TYPE_CHECKING:
     import torch

@@ -14,7 +14,8 @@ from bench import lints, noise, records, stats
 from bench.answer import SHORT
 from bench.gains import compares_models
 from bench.report.text import LABEL_LENGTH, short_names
-from bench.spec import Measure, Status, Variant, Workload
+from bench.spec import Measure, Status, Workload
+from bench.variant import Variant
 
 CONTEXT = ["device", "dtype", "attention", "threads", "backend", "compile", "head", "cache"]
 SUITE_MEASURES = {

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import random
 import statistics
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.clock import SystemClock
 from bench.errors import UnsupportedError
 from bench.registry import pick_models, pick_suites
 from bench.sampling import Forward, Limits, Sampler
-from bench.spec import Workload
-from bench.variant import Variant
+from bench.spec import Model, Workload
+from bench.variant import REFERENCE, Variant
 
 WORKLOAD = Workload(1, 32)
 """Small, so that every variant has its turn within minutes."""
@@ -40,42 +42,49 @@ class Agreement:
 
 
 def main(models: tuple[str, ...], threads: int) -> int:
-    """Compare every variant that runs here, print a table; 1 when one disagrees."""
-    from rich.table import Table
+    """Compare every variant that runs here, and say so one by one; 1 when one disagrees."""
+    (suite,) = pick_suites(["variants"])
+    return show(agreements(pick_models(models), suite.variants, threads))
 
+
+def show(found: Iterable[Agreement]) -> int:
+    """Print each as soon as it is known; 1 when one disagrees or nothing was compared."""
     from bench.display import console
 
-    out, failed = console(), 0
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("model", "variant", "ours / Timer's", "within 2 %"):
-        table.add_column(name)
-    for one in agreements(models, threads):
+    out, seen, failed = console(), 0, 0
+    out.print("our time / torch's Timer's, of the same forward, in turn", style="dim")
+    for one in found:
+        seen += 1
         failed += not one.holds
-        ratio = f"{one.ratio:.4f} [{one.low:.4f}, {one.high:.4f}]"
-        table.add_row(one.model, one.variant, ratio, "ok" if one.holds else "FAILED")
-    out.print(table)
-    return int(failed > 0)
+        verdict = "ok" if one.holds else f"FAILED: more than {TOLERANCE:.0%} apart"
+        text = f"{one.ratio:.4f} [{one.low:.4f}, {one.high:.4f}]  {verdict}"
+        out.print(f"{one.model:<22} {one.variant:<32} {text}", markup=False, soft_wrap=True)
+    return int(failed > 0 or not seen)
 
 
-def agreements(models: tuple[str, ...], threads: int) -> Iterator[Agreement]:
-    """Each model in each variant of the suite that this machine can run."""
+def agreements(
+    models: Iterable[Model], variants: Sequence[Variant], threads: int
+) -> Iterator[Agreement]:
+    """Each model in each of the variants that this machine can run."""
     import torch
+    import transformers
 
     from bench.engines import build, require
     from bench.loading import load, make_inputs
-    from bench.variant import REFERENCE
 
+    transformers.logging.set_verbosity_error()
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     torch.set_num_threads(threads)
-    (suite,) = pick_suites(["variants"])
-    for model in pick_models(models):
-        for variant in suite.variants:
+    for model in models:
+        for variant in variants:
             try:
                 require(variant, "cpu")
             except UnsupportedError:
                 continue
-            module = load(model, REFERENCE, None, "cpu", random=True)
-            inputs = make_inputs(module, WORKLOAD, "cpu", seed=0)
-            with torch.inference_mode():
+            with warnings.catch_warnings(), torch.inference_mode():
+                warnings.simplefilter("ignore")  # exporters have much to say
+                module = load(model, REFERENCE, None, "cpu", random=True)
+                inputs = make_inputs(module, WORKLOAD, "cpu", seed=0)
                 forward = build(module, variant, "cpu", inputs).bind(inputs)
                 yield _compare(model.name, variant, forward, threads)
 

@@ -23,6 +23,9 @@ TOO_NOISY = 1.5
 TOO_WIDE = 100
 """An interval whose ends are this many times apart says nothing; its digits would only mislead."""
 
+LAUNCH_BOUND = 0.8
+"""A host busy for this share of a forward's time leaves the device waiting for it."""
+
 AS_MANY = "as many"
 SETTING = ("device", "dtype", "attention", "backend", "compile", "head", "cache")
 
@@ -36,6 +39,7 @@ def sentences(ratios: pd.DataFrame) -> list[str]:
         found.extend(_size(rows, subject, other))
         found.extend(_speed(rows, subject, other))
         found.extend(_memory(rows, subject, other))
+        found.extend(_capacity(rows, subject, other))
         found.extend(_cold_start(rows, subject, other))
     return found
 
@@ -58,6 +62,23 @@ def gain_sentences(found: list[Gain]) -> list[str]:
             text += f", with a relative error of {gain.error:.1g}"
         said.append(f"{text}.")
     return said
+
+
+def launch_bound(summary: pd.DataFrame) -> list[str]:
+    """Of each model on a device of its own, where the host's launches are what takes the time."""
+    timed = summary[summary["metric"].isin(("host_time", "latency"))]
+    wide = timed.pivot_table(index="case", columns="metric", values="value")
+    if "host_time" not in wide:
+        return []
+    bound = wide.index[wide["host_time"] >= LAUNCH_BOUND * wide["latency"]]
+    found = compares_models(timed[timed["case"].isin(bound) & (timed["metric"] == "latency")])
+    return [
+        f"On {device} {short(str(model))} is bound by launches at "
+        f"{'; '.join(_workload(row) for row in rows.itertuples())}: "
+        "giving the device its work takes the host as long as the device takes to do it. Larger "
+        "batches, or CUDA graphs (--compile reduce-overhead), use the device better."
+        for (device, model), rows in found.groupby(["device", "model"], sort=False)
+    ]
 
 
 def short(model: str) -> str:
@@ -96,6 +117,15 @@ def _memory(rows: pd.DataFrame, subject: str, other: str) -> Iterator[str]:
         yield f"At {place(row)} {subject} needs {interval(row)} the peak memory of {other}."
 
 
+def _capacity(rows: pd.DataFrame, subject: str, other: str) -> Iterator[str]:
+    chosen = rows[rows["metric"] == "largest_batch"]
+    for row in chosen.sort_values("seq_len").itertuples():
+        yield (
+            f"At {row.seq_len} tokens{setting(row)} the largest batch that fits is "
+            f"{row.ratio:.3g}x as large with {subject} as with {other}."
+        )
+
+
 def _cold_start(rows: pd.DataFrame, subject: str, other: str) -> Iterator[str]:
     for row in rows[rows["metric"] == "cold_start"].itertuples():
         yield (
@@ -104,9 +134,13 @@ def _cold_start(rows: pd.DataFrame, subject: str, other: str) -> Iterator[str]:
         )
 
 
+def _workload(row: Any) -> str:
+    return str(Workload(row.batch_size, row.seq_len))
+
+
 def place(row: Any) -> str:
     """A row's workload, with its device and dtype where they are not the plain ones."""
-    return f"{Workload(row.batch_size, row.seq_len)}{setting(row)}"
+    return f"{_workload(row)}{setting(row)}"
 
 
 def setting(row: Any) -> str:

@@ -25,6 +25,7 @@ from bench.options import (
     Devices,
     Dtypes,
     Heads,
+    MemoryLimit,
     Models,
     Names,
     Precision,
@@ -89,6 +90,7 @@ def run(
         typer.Option(help="Commit, tag or branch of the checkpoints; the registry's when empty."),
     ] = "",
     text: TextFile = None,
+    memory_limit: MemoryLimit = "",
     repeats: Repeats = None,
     precision: Precision = None,
     budget: Budget = None,
@@ -107,7 +109,7 @@ def run(
 ) -> None:
     """Measure the models side by side, print the answer, and write the CSV files and the page."""
     from bench import command
-    from bench.plan import Options
+    from bench.plan import Options, parse_bytes
 
     if resume is not None:
         raise typer.Exit(command.resume(resume))
@@ -131,6 +133,7 @@ def run(
         timeout_s=timeout,
         sampling=_sampling(profile, repeats, precision, budget),
         text=None if text is None else str(text.absolute()),
+        memory_limit=parse_bytes("--memory-limit", memory_limit),
     )
     raise typer.Exit(command.run(options, output))
 
@@ -152,13 +155,14 @@ def list_plan(
     threads: Threads = None,
     weights: WeightsKind = Weights.AUTO,
     text: TextFile = None,
+    memory_limit: MemoryLimit = "",
     repeats: Repeats = None,
     precision: Precision = None,
     budget: Budget = None,
 ) -> None:
     """Show what `bench run` would do with the same options: cases, processes, time."""
     from bench import command
-    from bench.plan import Options
+    from bench.plan import Options, parse_bytes
 
     options = Options(
         suites=tuple(suites or ()),
@@ -177,6 +181,7 @@ def list_plan(
         weights=weights,
         sampling=_sampling(profile, repeats, precision, budget),
         text=None if text is None else str(text.absolute()),
+        memory_limit=parse_bytes("--memory-limit", memory_limit),
     )
     command.list_plan(options)
 

@@ -174,6 +174,7 @@ def make_runner(prepared: Prepared, writer: records.RunWriter, display: Display)
         checkpoints=prepared.checkpoints,
         cases=prepared.cases,
         text=prepared.options.text,
+        memory_limit=prepared.options.memory_limit,
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from bench.capacity import LARGEST
 from bench.interrupt import fall_silent
 from bench.plan import Estimate, repeats_of
 from bench.spec import Case, Compares, Sampling, Status
@@ -134,6 +135,7 @@ SCALES = {
     "B": ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")),
     "1": ((1e9, "G"), (1e6, "M"), (1e3, "k")),
     "1/s": ((1.0, "/s"),),
+    "J": ((1.0, "J"), (1e-3, "mJ")),
 }
 """Per unit: (size, name) of the scales that values are printed in, largest first."""
 
@@ -147,12 +149,15 @@ SHOWN = (
     "weight_bytes",
     "latency",
     "throughput_sequences",
+    "energy_per_sequence",
     "throughput_words",
     "tokenize_time",
     "tokens_per_word",
     "peak_activation_bytes",
     "peak_rss_bytes",
     "cuda_peak_allocated_bytes",
+    "cuda_process_bytes",
+    "largest_batch",
     "load_time",
     "cold_start",
     "cold_import",
@@ -207,7 +212,8 @@ def show_results(out: Console, summary: pd.DataFrame, ratios: pd.DataFrame) -> N
         one: Any = next(rows.itertuples())
         place = f"{one.device}{setting(one)}"
         title, tokens = METRICS[one.metric].title, str(one.seq_len or "text")
-        table.add_row(one.suite, place, str(one.batch_size), tokens, title, *cells)
+        batch = "" if one.metric == LARGEST else str(one.batch_size)
+        table.add_row(one.suite, place, batch, tokens, title, *cells)
     out.print(table)
     weights = " and ".join(summary["weights"].unique())
     against = f"; ratios are {compared[0]} / {reference}" if len(compared) == 1 else ""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from bench import lints
-from bench.answer import gain_sentences, sentences
+from bench.answer import gain_sentences, launch_bound, sentences
 from bench.conclude import TIMED_SHARE, Outcome
 from bench.display import TerminalDisplay, show_gains, show_results
 from bench.errors import NothingMeasuredError
@@ -38,7 +38,8 @@ def show_outcome(
     if found:
         show_gains(display.console, found)
     say("")
-    for text in (*sentences(outcome.ratios), *gain_sentences(found)):
+    said = (*sentences(outcome.ratios), *launch_bound(outcome.summary), *gain_sentences(found))
+    for text in said:
         say(text)
     say("")
     doubts = lints.check(outcome.summary, outcome.ratios)

@@ -22,6 +22,7 @@ def make_cases(
     cases: dict[tuple[object, ...], Case] = {}
     notes: list[str] = []
     for suite in suites:
+        _check_limit(suite, options)
         for device, variant in product(options.devices, _variants(suite, options, notes)):
             for workload in _grid(suite, options).workloads():
                 takers = _takers(workload, models, options, notes)
@@ -42,6 +43,12 @@ def make_cases(
     if not cases:
         raise UsageError(f"nothing to measure: {'; '.join(notes) or 'no case is left'}")
     return list(cases.values()), list(dict.fromkeys(notes))
+
+
+def _check_limit(suite: Suite, options: Options) -> None:
+    """A search for the largest batch has to end: on the CPU not where the whole system does."""
+    if suite.measure is Measure.CAPACITY and "cpu" in options.devices and not options.memory_limit:
+        raise UsageError(f"{suite.name} on the CPU needs a limit: give --memory-limit, like 2GB")
 
 
 def _variants(suite: Suite, options: Options, notes: list[str]) -> list[Variant]:
@@ -107,6 +114,8 @@ def _grid(suite: Suite, options: Options) -> Grid:
     grid = suite.grid(options.profile)
     if suite.measure is Measure.TEXT:
         return Grid(options.batch_sizes or grid.batch_sizes, grid.seq_lens)
+    if suite.measure is Measure.CAPACITY:  # the batch is what is looked for, from 1 on
+        return Grid(grid.batch_sizes, options.seq_lens or grid.seq_lens)
     return Grid(options.batch_sizes or grid.batch_sizes, options.seq_lens or grid.seq_lens)
 
 

@@ -13,6 +13,7 @@ class Unit(str, Enum):
     BYTES = "B"
     PER_SECOND = "1/s"
     COUNT = "1"
+    JOULES = "J"
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,13 @@ METRICS = {
         Metric("cold_weights", Unit.SECONDS, "... of which build and read weights"),
         Metric("first_forward", Unit.SECONDS, "... of which the first forward"),
         Metric("second_forward", Unit.SECONDS, "Second forward of a process"),
+        Metric("largest_batch", Unit.COUNT, "Largest batch that fits", better=1),
+        Metric("capacity_peak_bytes", Unit.BYTES, "Peak memory with the largest batch", better=0),
+        Metric("memory_limit_bytes", Unit.BYTES, "Limit of memory", better=0),
+        Metric("capacity_tries", Unit.COUNT, "Batches tried", better=0),
         _exact("cuda_peak_allocated_bytes", Unit.BYTES, "CUDA peak allocated", ALLOCATOR_TOLERANCE),
         _exact("cuda_peak_reserved_bytes", Unit.BYTES, "CUDA peak reserved", ALLOCATOR_TOLERANCE),
+        Metric("cuda_process_bytes", Unit.BYTES, "Device memory of the process (NVML)"),
         Metric("latency", Unit.SECONDS, "Latency (median)"),
         Metric("latency_mean", Unit.SECONDS, "Latency (mean)"),
         Metric("latency_min", Unit.SECONDS, "Latency (fastest sample)"),
@@ -75,7 +81,8 @@ METRICS = {
         Metric("latency_p95", Unit.SECONDS, "Latency (p95)"),
         Metric("latency_p99", Unit.SECONDS, "Latency (p99)"),
         Metric("cpu_time", Unit.SECONDS, "CPU time per forward (median)"),
-        Metric("host_time", Unit.SECONDS, "Host time per forward (median)"),
+        Metric("host_time", Unit.SECONDS, "Host time per forward (fastest)"),
+        Metric("energy_per_sequence", Unit.JOULES, "Energy of the GPU, per sequence"),
         Metric("compile_time", Unit.SECONDS, "Compilation and first forward"),
         Metric("output_error", Unit.COUNT, "Relative error against float32 eager", better=0),
         Metric("artifact_bytes", Unit.BYTES, "Exported model on disk"),

@@ -60,6 +60,13 @@ Caches = Annotated[
 WeightsKind = Annotated[
     Weights, typer.Option(help="pretrained, random, or auto: pretrained where they can be had.")
 ]
+MemoryLimit = Annotated[
+    str,
+    typer.Option(
+        "--memory-limit",
+        help="For `capacity`: what must suffice, like 2GB or 500MiB (CPU: needed).",
+    ),
+]
 TextFile = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option(help="Measure on this text, a sequence a line, with each model's tokenizer."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import Enum
@@ -29,6 +30,8 @@ START_S = 7.0
 """Assumed seconds to start a worker and load the models, for the estimate before a run."""
 ASSUMED_FLOPS_PER_S = 1e11
 """Assumed speed of a forward, for the same estimate: about two current CPU cores in float32."""
+TRIES = 14
+"""Assumed processes until the largest batch is found."""
 MOST_THREADS = 1024
 """Above the cores of any one machine; OpenMP cannot start some ten thousands, and dies of it."""
 
@@ -56,6 +59,8 @@ class Options:
     timeout_s: float = 600.0
     sampling: Sampling = field(default_factory=Sampling)
     text: str | None = None
+    memory_limit: int | None = None
+    """Bytes, for the largest batch that fits."""
 
     def __post_init__(self) -> None:
         for option, numbers in (("--batch-size", self.batch_sizes), ("--seq-len", self.seq_lens)):
@@ -86,6 +91,23 @@ class Options:
         )
 
 
+SIZES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12} | {
+    f"{letter}i": 2 ** (10 * power) for power, letter in enumerate("KMGT", start=1)
+}
+"""What the letters before a B stand for."""
+
+
+def parse_bytes(option: str, text: str) -> int | None:
+    """Bytes from `2GB`, `1.5 GiB` or `800000000`; None where nothing was given."""
+    if not text.strip():
+        return None
+    found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?(|[kMGT]|[KMGT]i)B?", text.strip())
+    size = int(float(found[1]) * SIZES[found[2]]) if found else 0
+    if not size:
+        raise UsageError(f"{option} is {text!r}: give a size like 2GB, 1.5GiB or 800MB")
+    return size
+
+
 @dataclass(frozen=True)
 class Source:
     """Where a worker takes a model's weights: a directory or none, pretrained or random."""
@@ -108,6 +130,7 @@ class Job:
     budget_s: float
     precision: float
     text: str | None = None
+    memory_limit: int | None = None
 
     def to_json(self) -> str:
         """One line of JSON."""
@@ -150,13 +173,13 @@ def case_from(data: dict[str, Any]) -> Case:
 
 
 def job_batches(cases: Iterable[Case], measure: Measure) -> list[list[Case]]:
-    """Cases split by worker process: one each for memory and cold start, else shared.
+    """Cases split by worker process: one each for what concerns memory and starting, else shared.
 
     All cases of a group share one. Others share it too where they differ in nothing but their
     workload: so cases of different devices, variants or threads meet only to be compared.
     """
     chosen = [c for c in cases if c.measure is measure]
-    if measure in (Measure.MEMORY, Measure.COLD_START):
+    if measure in (Measure.MEMORY, Measure.COLD_START, Measure.CAPACITY):
         return [[case] for case in chosen]
 
     def setting(case: Case) -> list[str]:
@@ -169,7 +192,7 @@ def job_batches(cases: Iterable[Case], measure: Measure) -> list[list[Case]]:
 def repeats_of(measure: Measure, sampling: Sampling) -> int:
     """Fresh processes per case: counts need one, memory a few, time as many as it takes."""
     match measure:
-        case Measure.STATIC:
+        case Measure.STATIC | Measure.CAPACITY:
             return 1
         case Measure.MEMORY | Measure.COLD_START:
             return min(sampling.memory_repeats, sampling.repeats)
@@ -199,7 +222,7 @@ def estimate(cases: Sequence[Case], models: Sequence[Model], sampling: Sampling)
 
     processes, seconds = 0, 0.0
     for measure in Measure:
-        repeats = repeats_of(measure, sampling)
+        repeats = TRIES if measure is Measure.CAPACITY else repeats_of(measure, sampling)
         for batch in job_batches(cases, measure):
             processes += repeats
             seconds += repeats * START_S

@@ -36,7 +36,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     prepared = _prepared(metafunc.config)
     # A cold start needs a process of its own, and a text its own inputs: `bench run` has both.
-    here = [c for c in prepared.cases if c.measure not in (Measure.COLD_START, Measure.TEXT)]
+    in_process = (Measure.STATIC, Measure.MEMORY, Measure.FORWARD)
+    here = [c for c in prepared.cases if c.measure in in_process]
     cases = sorted(here, key=lambda c: (c.measure.value, c.group))
     metafunc.parametrize(FIXTURE, cases, ids=[c.id for c in cases], indirect=True)
 

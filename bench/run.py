@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from typing import Any, Protocol
 
 from bench import records
+from bench.capacity import Search, TryError
 from bench.checkpoint import Checkpoint
 from bench.launch import Event, Launcher
 from bench.looks import Looks
@@ -69,6 +70,7 @@ class Runner:
     checkpoints: dict[str, Checkpoint | None]
     cases: Sequence[Case]
     text: str | None = None
+    memory_limit: int | None = None
     now: Callable[[], float] = time.monotonic
     stopping: Callable[[], bool] = lambda: False
     done: dict[str, Status] = field(default_factory=dict)
@@ -91,6 +93,10 @@ class Runner:
             batches = job_batches(self._open(self.cases), kind)
             if kind in TIMED:
                 self._sample(batches, began)
+                continue
+            if kind is Measure.CAPACITY:
+                for case in self._open(c for batch in batches for c in batch):
+                    self._capacity(case)
                 continue
             for repeat in range(1, repeats_of(kind, self.sampling) + 1):
                 for batch in batches:
@@ -138,9 +144,9 @@ class Runner:
             started = self._job(left, repeat)
             left = [c for c in self._open(left) if c.id not in started]
 
-    def _job(self, cases: Sequence[Case], repeat: int) -> set[str]:
-        """Run one worker; returns the cases that it began. Those it died on are failed."""
-        job = Job(
+    def _order(self, cases: Sequence[Case], repeat: int) -> Job:
+        """What one worker is told."""
+        return Job(
             measure=cases[0].measure,
             repeat=repeat,
             cases=tuple(cases),
@@ -151,7 +157,33 @@ class Runner:
             budget_s=self.sampling.budget_s / self.sampling.repeats,
             precision=self.sampling.precision,
             text=self.text,
+            memory_limit=self.memory_limit,
         )
+
+    def _capacity(self, case: Case) -> None:
+        """Find the largest batch of a case; one that does not fit is an answer, not a failure."""
+
+        def before(tried: Case) -> None:
+            self._stop_if_asked()
+            self.display.begin([tried], 1)
+
+        job = self._order([case], 1)
+        search = Search(self.launcher, job, self.timeout_s, before, self._spend)
+        try:
+            rows = search.run()
+        except TryError as error:
+            self._fail(case, error.status, str(error))
+            return
+        if not rows:
+            self._fail(case, Status.SKIPPED, f"not even a batch of 1 fits: {search.refusal}")
+            return
+        self.writer.append_batch("measurements", case.id, 1, rows)
+        self._deliver(_Progress({case.id: case}), case.id, 1)
+        self._finish(case, Stop.NONE)
+
+    def _job(self, cases: Sequence[Case], repeat: int) -> set[str]:
+        """Run one worker; returns the cases that it began. Those it died on are failed."""
+        job = self._order(cases, repeat)
         by_id = {c.id: c for c in cases}
         progress = _Progress(by_id)
         began = self.now()

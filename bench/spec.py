@@ -29,6 +29,7 @@ class Measure(str, Enum):
     STATIC = "static"
     COLD_START = "cold_start"
     MEMORY = "memory"
+    CAPACITY = "capacity"
     FORWARD = "forward"
     TEXT = "text"
 

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
+from bench.gpu import COLUMNS as GPU
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -75,6 +77,7 @@ ROUNDS = {
     "cpu_hz": "float",
     "throttled": "float",
     "load_average": "float",
+    **GPU,
 }
 INTERVAL = {"low": "float", "high": "float"}
 SUMMARY = {

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from bench.clock import NS, Clock
+from bench.gpu import NO_READING, Gpu
 from bench.kernel import Kernel
 
 SHIFT_S = 0.1
@@ -96,6 +97,7 @@ class RoundWatch:
 
     clock: Clock
     kernel: Kernel = field(default_factory=Kernel)
+    gpu: Gpu | None = None
     rows: list[dict[str, Any]] = field(default_factory=list)
     _wall: int = field(default=0, init=False)
     _shift: Mapping[str, int] = field(default_factory=dict, init=False)
@@ -116,6 +118,8 @@ class RoundWatch:
         reading = Reading.now(self.kernel)
         since = reading.since(self._last or reading)
         disturbed = why[0] if why else ""
-        self.rows.append({"round": number, "disturbed": disturbed, "wall_s": wall_s, **since})
+        device = NO_READING if self.gpu is None else self.gpu.reading()
+        row = {"round": number, "disturbed": disturbed, "wall_s": wall_s, **since, **device}
+        self.rows.append(row)
         self._last = reading
         return not why

@@ -9,9 +9,23 @@ from pathlib import Path
 
 import pytest
 from checkpoints import make_full_size, make_tiny
-from fakes import FakeClock, tiny_directory
+from fakes import (
+    ALBERT,
+    BERT,
+    RANDOM,
+    FakeClock,
+    ListDisplay,
+    ScriptedLauncher,
+    run_environment,
+    tiny_directory,
+    worker_events,
+)
 from hub import Hub, serving
 from hypothesis import settings
+
+from bench import records
+from bench.run import Runner
+from bench.spec import Sampling
 
 settings.register_profile("untimed", deadline=None)  # a loaded machine is no failure
 settings.load_profile("untimed")
@@ -94,3 +108,29 @@ def tiny_models(tmp_path_factory):
     """Directories of a tiny BERT and a tiny ALBERT, each with config and safetensors."""
     root = tmp_path_factory.mktemp("models")
     return {kind: tiny_directory(root, kind, weights=True) for kind in ("bert", "albert")}
+
+
+@pytest.fixture
+def make(tmp_path):
+    """A function that makes a runner in a fresh directory."""
+    made = []
+
+    def runner(cases, script=worker_events, *, sampling=None, **facts):
+        writer = records.open_run(tmp_path / f"run{len(made)}")
+        writer.write_environment(run_environment(cases))
+        made.append(writer)
+        defaults = {
+            "sampling": sampling or Sampling(repeats=2, min_repeats=2, precision=1e-6),
+            "timeout_s": 60.0,
+            "seed": 0,
+            "models": (BERT, ALBERT),
+            "sources": {"bert": RANDOM, "albert": RANDOM},
+            "checkpoints": {"bert": None, "albert": None},
+        }
+        launcher = ScriptedLauncher(script)
+        display = ListDisplay()
+        return Runner(writer, launcher, display, cases=cases, **{**defaults, **facts})
+
+    yield runner
+    for writer in made:
+        writer.close()

@@ -15,10 +15,11 @@ from typing import Any
 
 from bench import records
 from bench.clock import HostMarks
+from bench.gpu import NO_READING
 from bench.launch import Event
 from bench.metrics import metric
 from bench.plan import Job, Source
-from bench.run import identity
+from bench.run import Runner, identity
 from bench.spec import TIMED, Architecture, Case, Measure, Model, Sampling, Status, Stop, Workload
 from bench.variant import Variant
 
@@ -34,6 +35,7 @@ SUITES = {
     Measure.STATIC: "parameters",
     Measure.MEMORY: "memory",
     Measure.COLD_START: "cold_start",
+    Measure.CAPACITY: "capacity",
     Measure.TEXT: "text",
     Measure.FORWARD: "latency",
 }
@@ -104,7 +106,7 @@ class FakeCuda:
         """See torch.cuda."""
         return f"stream of {device}"
 
-    def Event(self, *, enable_timing: bool) -> FakeEvent:  # noqa: N802 - torch's name
+    def Event(self, *, enable_timing: bool) -> FakeEvent:
         """See torch.cuda."""
         assert enable_timing
         return FakeEvent(self)
@@ -215,6 +217,7 @@ def round_rows(count: int) -> list[dict[str, Any]]:
     """What disturbed each of so many rounds: nothing."""
     counters = ("steal_s", "involuntary_switches", "minor_faults", "major_faults", "throttled")
     quiet = {**dict.fromkeys(counters, 0.0), "cpu_hz": 2e9, "load_average": 0.1}
+    quiet |= NO_READING
     return [{"round": i, "disturbed": "", "wall_s": 0.1, **quiet} for i in range(1, count + 1)]
 
 
@@ -350,6 +353,18 @@ def write_run(
             writer.append_batch("measurements", name, repeat, rows)
     writer.close()
     return records.read_run(directory)
+
+
+def found(runner: Runner) -> records.Run:
+    """The run so far, as anybody could read it."""
+    return records.read_run(runner.writer.directory)
+
+
+def statuses(runner: Runner) -> dict[str, str]:
+    """Status of each case, from the file; each case has to be there once."""
+    cases = found(runner).cases
+    assert cases["case"].is_unique
+    return dict(zip(cases["case"], cases["status"], strict=True))
 
 
 def tiny_directory(root: Path, kind: str, *, weights: bool = False, **config: Any) -> Path:

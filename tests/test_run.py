@@ -1,62 +1,9 @@
 import pytest
-from fakes import (
-    ALBERT,
-    BERT,
-    RANDOM,
-    SUITES,
-    FakeClock,
-    ListDisplay,
-    ScriptedLauncher,
-    cut,
-    ended,
-    pair,
-    run_environment,
-    worker_events,
-)
+from fakes import MEASURED_BY, FakeClock, cut, ended, found, pair, statuses, worker_events
 
-from bench import records
-from bench.run import Runner
 from bench.spec import Measure, Sampling, Status
 
 KILLED = ended("killed", "the worker was ended by SIGKILL")
-
-
-@pytest.fixture
-def make(tmp_path):
-    """A function that makes a runner in a fresh directory."""
-    made = []
-
-    def runner(cases, script=worker_events, *, sampling=None, **facts):
-        writer = records.open_run(tmp_path / f"run{len(made)}")
-        writer.write_environment(run_environment(cases))
-        made.append(writer)
-        defaults = {
-            "sampling": sampling or Sampling(repeats=2, min_repeats=2, precision=1e-6),
-            "timeout_s": 60.0,
-            "seed": 0,
-            "models": (BERT, ALBERT),
-            "sources": {"bert": RANDOM, "albert": RANDOM},
-            "checkpoints": {"bert": None, "albert": None},
-        }
-        launcher = ScriptedLauncher(script)
-        display = ListDisplay()
-        return Runner(writer, launcher, display, cases=cases, **{**defaults, **facts})
-
-    yield runner
-    for writer in made:
-        writer.close()
-
-
-def found(runner):
-    """The run so far, as anybody could read it."""
-    return records.read_run(runner.writer.directory)
-
-
-def statuses(runner):
-    """Status of each case, from the file; each case has to be there once."""
-    cases = found(runner).cases
-    assert cases["case"].is_unique
-    return dict(zip(cases["case"], cases["status"], strict=True))
 
 
 def begins(*models):
@@ -266,7 +213,7 @@ def test_a_worker_that_leaves_cases_out_fails_them(make):
     assert found(runner).cases["reason"][0] == "the worker ended without measuring it"
 
 
-@pytest.mark.parametrize("measure", list(SUITES))
+@pytest.mark.parametrize("measure", list(MEASURED_BY))
 @pytest.mark.parametrize("survives", range(8))
 def test_a_run_always_comes_to_an_end(make, measure, survives):
     """Wherever workers die, each launch closes or delivers a case, and every case has a row."""

@@ -21,6 +21,11 @@ ROUND = {
     "cpu_hz": 2.4e9,
     "throttled": math.nan,
     "load_average": 1.25,
+    "gpu_sm_hz": 1.98e9,
+    "gpu_memory_hz": math.nan,
+    "gpu_power_w": 312.5,
+    "gpu_temperature_c": 54.0,
+    "gpu_throttle": "heat",
 }
 MEASURED = {"metric": "load_time", "unit": "s", "value": 1234.5}
 LAST = {

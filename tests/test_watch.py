@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bench import noise, records, stats
 from bench.clock import SystemClock
 from bench.doctor import Doctor
+from bench.gpu import NO_READING
 from bench.kernel import Kernel
 from bench.report.tables import case_tables
 from bench.report.view import View
@@ -23,6 +24,7 @@ NOTHING = {
     "cpu_hz": 2e9,
     "throttled": 0.0,
     "load_average": 0.1,
+    **NO_READING,
 }
 
 

@@ -8,11 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bench import gpu
 from bench.clock import NS
 from bench.engines import Engine, Inputs, build, module_outputs, require
 from bench.formulas import forward_flops
 from bench.loading import make_inputs
 from bench.measure import gemm
+from bench.measure.energy import per_forward_j
 from bench.measure.flush import flusher
 from bench.measure.sameness import check
 from bench.measure.session import Session
@@ -107,11 +109,13 @@ def _outputs(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
 
 def _measure_group(session: Session, engines: dict[Key, Loaded], cases: list[Case]) -> None:
     facts: dict[str, dict[str, float]] = {}
+    forwards: dict[str, Callable[[], object]] = {}
 
     def prepare(case: Case) -> Callable[[], object]:
         loaded = engines[key_of(case)]
         facts[case.id] = checked(session, loaded, case)
-        return with_threads(loaded.engine.bind(loaded.inputs[case.id]), case)
+        forwards[case.id] = with_threads(loaded.engine.bind(loaded.inputs[case.id]), case)
+        return forwards[case.id]
 
     before = Reading.now()
     products = Yardstick(gemm.product(cases[0].device, cases[0].variant.dtype))
@@ -120,6 +124,7 @@ def _measure_group(session: Session, engines: dict[Key, Loaded], cases: list[Cas
     for case in cases:
         if case.id in found:
             values = facts[case.id] | disturbed | share(session, case, found[case.id], products)
+            values |= energy(session, case, forwards[case.id])
             session.measured(case, values)
             session.samples(case, found[case.id])  # last: they say that this repeat is whole
 
@@ -162,6 +167,15 @@ def with_threads(forward: Callable[[], Any], case: Case) -> Callable[[], Any]:
     return threaded
 
 
+def energy(session: Session, case: Case, forward: Callable[[], object]) -> dict[str, float]:
+    """Energy per sequence, where the device counts it."""
+    import torch
+
+    with torch.inference_mode(), session.spend("energy_s"):
+        found = per_forward_j(gpu.find(case.device), session.clock, forward)
+    return {} if found is None else {"energy_per_sequence": found / case.workload.batch_size}
+
+
 def share(
     session: Session, case: Case, found: list[Timed], products: Yardstick
 ) -> dict[str, float]:
@@ -189,7 +203,7 @@ def sample(
     import torch
 
     job = session.job
-    watch = RoundWatch(session.clock)
+    watch = RoundWatch(session.clock, gpu=gpu.find(cases[0].device))
     sampler = Sampler(
         session.clock,
         random.Random(f"{job.seed}/{job.repeat}/{cases[0].group}"),  # noqa: S311 - an order, not a key

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from bench import gpu
 from bench.formulas import peak_activation_bytes
 from bench.loading import bind
 from bench.measure.session import Session
@@ -68,7 +69,9 @@ def _cuda(forward: Callable[[], object], device: str) -> dict[str, float]:
     before = torch.cuda.memory_allocated(device)
     forward()
     torch.cuda.synchronize(device)
-    return {
+    device_memory = gpu.find(device)
+    own = device_memory.own_bytes() if device_memory else None
+    return ({} if own is None else {"cuda_process_bytes": float(own)}) | {
         "cuda_peak_allocated_bytes": torch.cuda.max_memory_allocated(device),
         "cuda_peak_reserved_bytes": torch.cuda.max_memory_reserved(device),
         "peak_activation_bytes": torch.cuda.max_memory_allocated(device) - before,

@@ -10,6 +10,9 @@ FIGURES = {
     "work": "from stored parameters to latency, as ratios",
     "distribution": "distribution of the samples",
     "course": "samples in the order they ran",
+    "variants": "what each way to run a model gains",
+    "scaling": "speed-up by number of threads",
+    "family": "stored parameters against latency, of three models or more",
     "accuracy": "measured latency against published accuracy",
 }
 """In the order of the page."""

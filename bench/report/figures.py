@@ -9,7 +9,16 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from bench.errors import UsageError
-from bench.report import plot_accuracy, plot_memory, plot_samples, plot_size, plot_speed, svg
+from bench.report import (
+    plot_accuracy,
+    plot_family,
+    plot_gains,
+    plot_memory,
+    plot_samples,
+    plot_size,
+    plot_speed,
+    svg,
+)
 from bench.report.canvas import Drawn, style
 from bench.report.catalogue import FIGURES
 from bench.report.view import Context, View
@@ -24,6 +33,9 @@ DRAW: dict[str, Callable[[View, Context], Drawn | None]] = {
     "work": plot_size.work,
     "distribution": plot_samples.distribution,
     "course": plot_samples.course,
+    "variants": plot_gains.variants,
+    "scaling": plot_gains.scaling,
+    "family": plot_family.family,
     "accuracy": plot_accuracy.accuracy,
 }
 IN_EVERY_CONTEXT = ("latency", "throughput", "memory")

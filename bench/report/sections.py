@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench import published
-from bench.report import comparison, runs, variants
+from bench.answer import launch_bound
+from bench.report import capacity, comparison, runs, variants
 from bench.report.canvas import style
 from bench.report.disturbances import disturbance_table, in_words
 from bench.report.figures import MOST_CONTEXTS, Placed, place_on_page
@@ -52,7 +53,7 @@ OF_FIGURES = (
     (("Latency", "Latency by sequence length"), ("latency",)),
     (("Throughput", "Throughput by batch size"), ("throughput", "ratios")),
     (("Memory", "Memory: weights against activations"), ("memory",)),
-    (("Parameters", "Parameters by part: stored against applied"), ("parameters",)),
+    (("Parameters", "Parameters by part: stored against applied"), ("parameters", "family")),
     (("Samples", "The samples and their course"), ("distribution", "course")),
 )
 """Titles (short for the list of sections) and figures."""
@@ -72,8 +73,8 @@ def sections(views: list[View], main: View, figures: Figures, output: Any) -> li
     if len(views) > 1:
         found += [_runs(views, output), _comparison(views)]
     found += [
-        *(_figures(titles, figures, names, _contexts(main)) for titles, names in OF_FIGURES),
-        _variants(main),
+        *(_figures(main, titles, figures, names) for titles, names in OF_FIGURES),
+        _variants(main, figures),
         _accuracy(figures),
         _why(main, figures),
         _sanity(main),
@@ -85,12 +86,20 @@ def sections(views: list[View], main: View, figures: Figures, output: Any) -> li
 
 
 def _figures(
-    titles: tuple[str, str], figures: Figures, names: tuple[str, ...], intro: list[str]
+    view: View, titles: tuple[str, str], figures: Figures, names: tuple[str, ...]
 ) -> Section:
     """A section of figures; the first name is its key, without which it says what is missing."""
     placed = [p for name in names for p in figures.get(name, [])]
-    text = intro if figures.get(names[0]) else [MISSING[names[0]]]
-    return Section(names[0], *titles, text, placed)
+    text = [*_contexts(view), *_said(view, names[0])]
+    if not figures.get(names[0]):
+        text = [MISSING[names[0]]]
+    found = capacity.table(view) if names[0] == "memory" else None
+    return Section(names[0], *titles, text, placed, tables=[found] if found else [])
+
+
+def _said(view: View, name: str) -> list[str]:
+    """What stands above some figures: where launching a forward is what takes the time."""
+    return launch_bound(view.summary) if name == "latency" else []
 
 
 def _contexts(view: View) -> list[str]:
@@ -118,13 +127,14 @@ def _comparison(views: list[View]) -> Section:
     return Section("comparison", "Comparison", title, comparison.intro(found), tables=tables)
 
 
-def _variants(view: View) -> Section | None:
+def _variants(view: View, figures: Figures) -> Section | None:
     """What ways to run the models gain; a run that compared none has no such section."""
     table = variants.table(view)
     if table is None:
         return None
     title = "Ways to run them, and what they gain"
-    return Section("variants", "Variants", title, variants.intro(view), tables=[table])
+    placed = [p for name in ("variants", "scaling") for p in figures.get(name, [])]
+    return Section("variants", "Variants", title, variants.intro(view), placed, tables=[table])
 
 
 def _accuracy(figures: Figures) -> Section:

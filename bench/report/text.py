@@ -15,6 +15,7 @@ SCALES = {
     "B": ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B")),
     "1": ((1e9, "billion"), (1e6, "M"), (1e3, "k")),
     "1/s": ((1.0, "/s"),),
+    "J": ((1.0, "J"), (1e-3, "mJ")),
 }
 """Per unit: (size, name) of the scales that values are shown in, largest first."""
 NAME_LENGTH = 28

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from bench.report.conclusions import tally
 from bench.report.plot_memory import meet, need_lines
@@ -21,6 +22,8 @@ from bench.report.view import Context, View, at, workload_text
 
 FLOAT32_BYTES = 4
 MIB = 2**20
+FUSED = "-fused"
+"""How the registry names a model whose activation is one operator."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ def answers(view: View) -> list[Answer]:
     context, model = view.contexts[0], view.others[0]
     found = (
         _speed(view, context, model),
+        *(_implementation(view, context, model) for model in view.others),
         _memory(view, context, model),
         _export(view, context, model),
         _loading(view, context, model),
@@ -95,6 +99,40 @@ def _speed_answer(view: View, context: Context, model: str) -> Iterator[str]:
     if latency is not None:
         said = change(latency, "slower", "faster")
         yield f"Measured there, it takes {ratio_text(latency)} the time of {other}: {said}."
+
+
+def _implementation(view: View, context: Context, model: str) -> Answer | None:
+    """How much of a model's cost is how it is written, where a fused twin of it was timed."""
+    twin = f"{model}{FUSED}"
+    workload = view.workload("latency", context)
+    timed = view.compared("latency", context)
+    usual, fused = (at(timed, workload, name) for name in (model, twin))
+    if usual is None or fused is None or workload is None:
+        return None
+    name, other = view.names[model], view.names[view.reference]
+    text = (
+        f"At {workload_text(*workload)} {name} takes {ratio_text(usual)} the time of {other} as "
+        f"transformers runs it, and {ratio_text(fused)} with the same activation as one fused "
+        "operator instead of eight."
+    )
+    return Answer(
+        f"How much of {name}’s time is architecture, and how much implementation?",
+        [f"{text} {_shares(usual, fused)}"],
+    )
+
+
+def _shares(usual: Any, fused: Any) -> str:
+    """Of a difference to the reference, what fusing takes away and what it leaves."""
+    cost, left = usual.ratio - 1, fused.ratio - 1
+    decided = {relation(row.low, row.high) for row in (usual, fused)}
+    if relation(usual.low, usual.high) is not Relation.MORE:
+        return "So there is no extra time of which implementation could be a part."
+    if decided == {Relation.MORE} and left < cost:
+        share = f"{100 * (1 - left / cost):.0f}"
+        return f"So about {share} % of its extra time is implementation; the rest is architecture."
+    if relation(fused.low, fused.high) is not Relation.MORE:
+        return "So its extra time is implementation: of architecture no cost was found."
+    return "So its extra time is architecture: fusing takes none of it away."
 
 
 def _memory(view: View, context: Context, model: str) -> Answer | None:

@@ -1,0 +1,111 @@
+"""NVIDIA's management library (NVML): clocks, power, heat, throttling, energy and own memory.
+
+Read between rounds and outside every timed forward. What a device does not tell is None; a machine
+without the library, or a device it does not know, has no readings at all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+MHZ = 1e6
+MILLI = 1e-3
+"""NVML counts milliwatts and millijoules."""
+THROTTLES = (
+    ("power cap", "nvmlClocksThrottleReasonSwPowerCap"),
+    ("power brake", "nvmlClocksThrottleReasonHwPowerBrakeSlowdown"),
+    ("heat", "nvmlClocksThrottleReasonSwThermalSlowdown"),
+    ("heat", "nvmlClocksThrottleReasonHwThermalSlowdown"),
+    ("slowdown", "nvmlClocksThrottleReasonHwSlowdown"),
+)
+"""What holds a GPU's clock down against its will: our word, and NVML's bit (its docs, 5.24)."""
+
+COLUMNS = {
+    "gpu_sm_hz": "float",
+    "gpu_memory_hz": "float",
+    "gpu_power_w": "float",
+    "gpu_temperature_c": "float",
+    "gpu_throttle": "str",
+}
+"""What a reading adds to a row of rounds.csv, and how it is written."""
+NO_READING: dict[str, Any] = {name: "" if kind == "str" else None for name, kind in COLUMNS.items()}
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One device; `library` is `pynvml`, the seam, and `handle` its name for the device."""
+
+    library: Any
+    handle: Any
+
+    def reading(self) -> dict[str, Any]:
+        """The columns of COLUMNS as they are now: Hz, W, degrees Celsius, words."""
+        nvml = self.library
+        sm, memory = (
+            self._known(nvml.nvmlDeviceGetClockInfo, kind)
+            for kind in (nvml.NVML_CLOCK_SM, nvml.NVML_CLOCK_MEM)
+        )
+        power = self._known(nvml.nvmlDeviceGetPowerUsage)
+        reasons = self._known(nvml.nvmlDeviceGetCurrentClocksThrottleReasons)
+        return {
+            "gpu_sm_hz": None if sm is None else sm * MHZ,
+            "gpu_memory_hz": None if memory is None else memory * MHZ,
+            "gpu_power_w": None if power is None else power * MILLI,
+            "gpu_temperature_c": self._known(
+                nvml.nvmlDeviceGetTemperature, nvml.NVML_TEMPERATURE_GPU
+            ),
+            "gpu_throttle": " ".join(self._words(int(reasons or 0))),
+        }
+
+    def energy_j(self) -> float | None:
+        """Joules since the driver was loaded (Volta and later), to some ten milliseconds."""
+        found = self._known(self.library.nvmlDeviceGetTotalEnergyConsumption)
+        return None if found is None else found * MILLI
+
+    def own_bytes(self) -> int | None:
+        """Device memory of this very process, its CUDA context included.
+
+        None where the driver does not tell, or counts processes by numbers of another namespace
+        (containers).
+        """
+        found = self._known(self.library.nvmlDeviceGetComputeRunningProcesses)
+        mine = [process.usedGpuMemory for process in found or () if process.pid == os.getpid()]
+        return int(mine[0]) if mine and mine[0] is not None else None
+
+    def _words(self, reasons: int) -> list[str]:
+        bits = ((word, getattr(self.library, name)) for word, name in THROTTLES)
+        return list(dict.fromkeys(word for word, bit in bits if reasons & bit))
+
+    def _known(self, read: Callable[..., Any], *arguments: Any) -> Any | None:
+        """What a call gives; None where this device or driver does not support it."""
+        try:
+            return read(self.handle, *arguments)
+        except self.library.NVMLError:
+            return None
+
+
+def find(device: str) -> Gpu | None:
+    """The GPU that torch calls `device`; None for the CPU, and where NVML does not know it.
+
+    torch numbers the devices that it may see, NVML all there are: they meet by UUID.
+    """
+    if not device.startswith("cuda"):
+        return None
+    import pynvml
+    import torch
+
+    uuid = getattr(torch.cuda.get_device_properties(device), "uuid", None)
+    return known(pynvml, str(uuid))
+
+
+def known(library: Any, uuid: str) -> Gpu | None:
+    """The GPU of a UUID (torch writes it without NVML's prefix), where the library has it."""
+    name = uuid if uuid.startswith(("GPU-", "MIG-")) else f"GPU-{uuid}"
+    try:
+        library.nvmlInit()
+        return Gpu(library, library.nvmlDeviceGetHandleByUUID(name))
+    except library.NVMLError:
+        return None

@@ -1,0 +1,75 @@
+"""Tries one batch within a limit of memory: runs it once, or runs out of memory."""
+
+from __future__ import annotations
+
+import sys
+
+from bench.errors import BenchError
+from bench.loading import bind
+from bench.measure.memory import peak_rss
+from bench.measure.session import Session
+from bench.spec import Case
+
+SLACK = 256 * 2**20
+"""Bytes that a process may ask for beyond the limit: stacks and arenas that it never fills."""
+
+
+def measure(session: Session) -> None:
+    """Try the one case of the job."""
+    session.each(_measure)
+
+
+def _measure(session: Session, case: Case) -> dict[str, float]:
+    """Bytes of memory at the peak; raises MemoryError beyond the limit.
+
+    On the CPU that is the whole process with its libraries, as a container or a server would
+    count it; on CUDA what its caching allocator holds.
+    """
+    import torch
+
+    limit = session.job.memory_limit
+    bound(case.device, limit)
+    module = session.load(case)
+    forward = bind(module, case.workload, case.device, session.job.seed)
+    with torch.inference_mode(), session.spend("memory_s"):
+        forward()
+        if case.device.startswith("cuda"):
+            torch.cuda.synchronize(case.device)
+            peak = int(torch.cuda.max_memory_reserved(case.device))
+        else:
+            peak = peak_rss()
+    if limit is not None and peak > limit:
+        raise MemoryError(f"{peak:,} bytes at the peak are more than {limit:,}")
+    values = {"capacity_peak_bytes": float(peak)}
+    return values if limit is None else values | {"memory_limit_bytes": float(limit)}
+
+
+def bound(device: str, limit: int | None) -> None:
+    """Make allocations far beyond `limit` bytes fail, rather than have the system kill for them.
+
+    On the CPU by the kernel (Linux), with some slack: what counts there is the peak that was
+    really used. On CUDA by torch's allocator, to the byte.
+    """
+    if device.startswith("cuda"):
+        _bound_cuda(device, limit)
+    elif limit is None:
+        raise BenchError("the CPU's memory has no limit of its own: give --memory-limit")
+    elif sys.platform == "linux":
+        import resource
+
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        resource.setrlimit(resource.RLIMIT_DATA, (_within(limit + SLACK, hard), hard))
+
+
+def _within(wanted: int, hard: int) -> int:
+    import resource
+
+    return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+
+
+def _bound_cuda(device: str, limit: int | None) -> None:
+    import torch
+
+    if limit is not None:
+        total = torch.cuda.get_device_properties(device).total_memory
+        torch.cuda.set_per_process_memory_fraction(min(1.0, limit / total), device)

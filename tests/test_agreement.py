@@ -1,0 +1,35 @@
+import pytest
+
+from bench.agreement import Agreement, agreements, show
+from bench.registry import pick_models
+from bench.variant import REFERENCE, Variant
+
+
+def agreement(ratio):
+    """One variant with this ratio of our time to torch's."""
+    return Agreement("bert", "float32 eager", ratio, ratio - 0.001, ratio + 0.001)
+
+
+@pytest.mark.parametrize(("ratio", "holds"), [(1.0, True), (1.019, True), (0.97, False)])
+def test_times_agree_within_two_percent(ratio, holds):
+    """Either way."""
+    assert agreement(ratio).holds is holds
+
+
+def test_every_variant_is_told_and_one_that_disagrees_fails_the_command(capsys):
+    """The exit code and the line say so; nothing compared is no agreement."""
+    assert show([agreement(1.001), agreement(1.05)]) == 1
+    told = capsys.readouterr().out
+    assert "1.0010 [1.0000, 1.0020]  ok" in told
+    assert "1.0500 [1.0490, 1.0510]  FAILED: more than 2% apart" in told
+    assert show([agreement(1.001)]) == 0
+    assert show([]) == 1
+
+
+def test_variants_are_timed_both_ways_and_those_that_cannot_run_are_left_out(tiny_models):
+    """Real forwards of a tiny model; how long they take is no concern of this test."""
+    models = pick_models([str(tiny_models["bert"])])
+    variants = (REFERENCE, Variant("bfloat16", attention="flash"))
+    (found,) = agreements(models, variants, threads=1)
+    assert (found.model, found.variant) == ("bert", "float32 eager")
+    assert 0 < found.low <= found.ratio <= found.high

@@ -1,0 +1,174 @@
+"""Page parts about ways to run models: variants, threads, families, launches, largest batches."""
+
+from dataclasses import replace
+
+import pytest
+from fakes import case, write_run
+
+from bench.answer import launch_bound
+from bench.report import capacity, plot_family, plot_gains, write_report
+from bench.report.canvas import style
+from bench.report.view import View
+from bench.report.why import answers
+from bench.spec import Compares, Measure
+from bench.stats import summarise
+from bench.variant import REFERENCE, Variant
+
+COMPILED = Variant(compile="default")
+STORED = {"bert": 100.0, "albert": 10.0, "bert-tiny": 20.0}
+
+
+def variant(of, model="bert"):
+    """A case of the suite that compares variants."""
+    one = case(model, suite="variants", seq_len=128)
+    return replace(one, variant=of, compares=Compares.VARIANTS)
+
+
+def threads(number, model="bert"):
+    """A case of the suite that compares threads."""
+    return replace(case(model, suite="scaling", threads=number), compares=Compares.THREADS)
+
+
+def view(tmp_path, seconds, measured=None):
+    """A run in which each case takes so many seconds, in two repeats of four rounds."""
+    walls = {one.id: [[s] * 4, [s * 1.001] * 4] for one, s in seconds.items()}
+    write_run(tmp_path / "run", list(seconds), walls, measured)
+    return View.of(tmp_path / "run")
+
+
+def drawn(draw, seen):
+    """A figure, in the page's style."""
+    with style():
+        return draw(seen, seen.contexts[0])
+
+
+def test_the_figure_of_variants_says_which_is_best_for_each_model(tmp_path):
+    """Its title is the conclusion; the reference is named on the axis."""
+    seconds = {variant(REFERENCE): 1.0, variant(COMPILED): 0.5}
+    seconds |= {variant(REFERENCE, "albert"): 1.0, variant(COMPILED, "albert"): 0.25}
+    found = drawn(plot_gains.variants, view(tmp_path, seconds))
+    assert found.title == (
+        "At batch 1, 128 tokens the best variants run bert 2.00× as fast as float32 sdpa "
+        "compile-default; albert 4.00× as fast as float32 sdpa compile-default"
+    )
+    assert found.figure.axes[0].get_xlabel() == "× as fast as float32 eager (log)"
+
+
+def test_variants_that_gain_nothing_are_said_to(tmp_path):
+    """Slower is no gain."""
+    found = drawn(
+        plot_gains.variants, view(tmp_path, {variant(REFERENCE): 1.0, variant(COMPILED): 1.5})
+    )
+    assert "no variant is faster than float32 eager beyond doubt" in found.title
+
+
+def test_the_figure_of_threads_says_how_much_of_each_is_used(tmp_path):
+    """2.5 times as fast on four threads is 62 % of each."""
+    seconds = {threads(1): 1.0, threads(2): 0.6, threads(4): 0.4}
+    found = drawn(plot_gains.scaling, view(tmp_path, seconds))
+    assert found.title == (
+        "At batch 1, 16 tokens bert runs 2.50× as fast on 4 threads as on one: 62 % of each is used"
+    )
+
+
+def test_the_figure_of_a_family_needs_three_models(tmp_path):
+    """Latency against what is stored; sizes of a family belong together by name."""
+    seconds = {case("bert"): 1.0, case("albert"): 1.1}
+    measured = {one.id: {"stored_parameters": [1e6 * STORED[one.model]] * 2} for one in seconds}
+    assert drawn(plot_family.family, view(tmp_path / "two", seconds, measured)) is None
+    tiny = case("bert-tiny")
+    measured[tiny.id] = {"stored_parameters": [20e6] * 2}
+    found = drawn(plot_family.family, view(tmp_path / "three", {**seconds, tiny: 0.1}, measured))
+    assert found.title == (
+        "From bert-tiny to albert a forward takes 11× as long, though albert stores 10.0 M "
+        "parameters and bert 100 M"
+    ).replace(" M", "\u00a0M")
+
+
+@pytest.mark.parametrize(
+    ("model", "family"),
+    [
+        ("bert-tiny", "bert"),
+        ("bert-large-uncased", "bert"),
+        ("albert-xxlarge-v2", "albert"),
+        ("distilbert-base-uncased", "distilbert"),
+        ("owner/roberta-base", "roberta"),
+        ("my-encoder", "my-encoder"),
+    ],
+)
+def test_a_family_is_a_name_up_to_its_size(model, family):
+    """Xlarge is not large."""
+    assert plot_family.family_of(model) == family
+
+
+def on_a_gpu(tmp_path, host_s):
+    """A run of one case on CUDA: the device takes 10 ms, the host so long to launch them."""
+    one = case(device="cuda")
+    run = write_run(tmp_path / "run", [one], {one.id: [[0.01] * 4, [0.01] * 4]})
+    run.samples["host_s"] = host_s
+    return run
+
+
+def test_a_forward_that_the_host_launches_no_faster_is_said_to_be_bound_by_launches(tmp_path):
+    """The fastest launch counts: others may have waited for a full queue."""
+    run = on_a_gpu(tmp_path, 0.0095)
+    (said,) = launch_bound(summarise(run))
+    assert said.startswith("On cuda bert is bound by launches at batch 1, 16 tokens: ")
+    run.samples.loc[run.samples.index[-1], "host_s"] = 0.002
+    assert launch_bound(summarise(run)) == []
+
+
+def test_a_run_on_the_cpu_launches_nothing(tmp_path):
+    """There is no time of a device to compare with."""
+    one = case()
+    run = write_run(tmp_path / "run", [one], {one.id: [[0.01] * 4] * 2})
+    assert launch_bound(summarise(run)) == []
+
+
+def implementation(tmp_path, usual, fused):
+    """The answer on architecture and implementation of a model and its fused twin."""
+    seconds = {case("bert"): 1.0, case("albert"): usual, case("albert-fused"): fused}
+    found = {a.question: a for a in answers(view(tmp_path, seconds))}
+    (question,) = [q for q in found if "implementation" in q]
+    return " ".join(found[question].paragraphs)
+
+
+def test_what_fusing_takes_away_is_implementation(tmp_path):
+    """Of 20 % extra time it leaves 5: three quarters were implementation."""
+    said = implementation(tmp_path, 1.2, 1.05)
+    assert "takes 1.200× [1.200" in said
+    assert "about 75 % of its extra time is implementation; the rest is architecture" in said
+
+
+def test_an_extra_time_that_fusing_leaves_is_architecture(tmp_path):
+    """The fused twin is no faster."""
+    assert "fusing takes none of it away" in implementation(tmp_path, 1.2, 1.25)
+
+
+def test_an_extra_time_that_fusing_ends_is_implementation(tmp_path):
+    """The twin is as fast as the reference or faster."""
+    assert "of architecture no cost was found" in implementation(tmp_path, 1.2, 0.97)
+
+
+def test_without_an_extra_time_there_is_nothing_to_share_out(tmp_path):
+    """The model is faster as it is."""
+    assert "no extra time" in implementation(tmp_path, 0.9, 0.85)
+
+
+def test_largest_batches_are_a_table_of_the_page(tmp_path):
+    """With the limit, the memory used, and the ratio to the reference."""
+    cases = [case(model, measure=Measure.CAPACITY, seq_len=512) for model in ("bert", "albert")]
+    measured = {
+        one.id: {
+            "largest_batch": [batch],
+            "capacity_peak_bytes": [0.98e9],
+            "memory_limit_bytes": [1e9],
+        }
+        for one, batch in zip(cases, (4.0, 12.0), strict=True)
+    }
+    write_run(tmp_path / "run", cases, None, measured)
+    table = capacity.table(View.of(tmp_path / "run"))
+    assert [row[3:5] for row in table.rows] == [["4", ""], ["12", "3.00×"]]
+    assert [cell.replace("\u00a0", " ") for cell in table.rows[0][5:]] == ["980 MB", "1.00 GB"]
+    page = write_report([tmp_path / "run"], tmp_path / "page").read_text(encoding="utf-8")
+    assert "Largest batch that fits" in page

@@ -134,6 +134,35 @@ def whiskers(value: Any, low: Any, high: Any) -> Any:
     return np.nan_to_num(np.maximum([value - low, high - value], 0.0))
 
 
+def ratio_mark(
+    axes: Axes, place: float, bounds: tuple[float, float, float], look: tuple[str, str], name: str
+) -> float:
+    """A ratio with its interval on a row of its own, as a bar from 1; returns its right end.
+
+    `bounds` are value, low and high, `look` colour and marker, `name` what a legend calls it.
+    """
+    value, low, high = bounds
+    colour, marker = look
+    axes.plot([1, value], [place, place], color=colour, alpha=0.3, linewidth=5)
+    axes.errorbar(
+        [value],
+        [place],
+        xerr=whiskers([value], [low], [high]),
+        color=colour,
+        marker=marker,
+        linestyle="none",
+        capsize=3,
+        linewidth=1.5,
+        label=name,
+    )
+    return max(v for v in (value, high, 1.0) if v > 0)
+
+
+def beside(axes: Axes, end: float, place: float, text: str) -> None:
+    """A value written to the right of its mark."""
+    axes.annotate(text, (end, place), xytext=(8, 0), textcoords="offset points", va="center")
+
+
 def end_labels(figure: Figure, axes: Axes, labels: Sequence[tuple[float, float, str, str]]) -> None:
     """Write each (x, y, text, colour) to the right of its point, moved apart where they collide."""
     if not labels:

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.report import canvas
 from bench.report.canvas import Drawn, Look
-from bench.report.text import quantity, significant
+from bench.report.text import fewer, significant
 from bench.report.view import Context, View, at, workload_text
 
 LEAST = 3
@@ -16,6 +16,10 @@ LEAST = 3
 SIZES = re.compile(r"-(tiny|mini|small|medium|base|large|xlarge|xxlarge)\b")
 """What tells the sizes of a family apart in their names."""
 MILLION = 1e6
+ALIKE = 1.5
+"""Times that are no further apart than this are about the same."""
+NAMES = 10.0
+"""Room for names to the right of the points, as a factor on the axis."""
 
 
 def family(view: View, context: Context) -> Drawn | None:
@@ -44,7 +48,7 @@ def family(view: View, context: Context) -> Drawn | None:
                 linewidth=1.2,
                 zorder=1,
             )
-    for place, (model, stored, row) in enumerate(points):
+    for model, stored, row in points:
         axes.errorbar(
             [stored / MILLION],
             [row.value * 1e3],
@@ -58,9 +62,9 @@ def family(view: View, context: Context) -> Drawn | None:
         axes.annotate(
             view.labels[model],
             (stored / MILLION, row.value * 1e3),
-            xytext=(0, 11 if place % 2 else -19),
+            xytext=(8, -11),
             textcoords="offset points",
-            ha="center",
+            va="center",
             color=look.colour(model),
             fontweight="bold",
         )
@@ -90,34 +94,39 @@ def family_of(model: str) -> str:
 
 def _scales(axes: Any, points: list[tuple[str, float, Any]]) -> None:
     spans = (
-        (axes.set_xscale, axes.set_xlim, axes.xaxis, [p[1] / MILLION for p in points]),
+        (axes.set_xscale, axes.set_xlim, axes.xaxis, NAMES, [p[1] / MILLION for p in points]),
         (
             axes.set_yscale,
             axes.set_ylim,
             axes.yaxis,
+            1.6,
             [v * 1e3 for p in points for v in (p[2].value, p[2].low, p[2].high) if v > 0],
         ),
     )
-    for scale, limits, axis, values in spans:
+    for scale, limits, axis, room, values in spans:
         scale("log")
         low, high = canvas.at_least(min(values), max(values))
-        limits(low / 1.6, high * 1.6)
-        canvas.plain_log(axis, canvas.log_ticks(low / 1.6, high * 1.6))
+        limits(low / 1.6, high * room)
+        canvas.plain_log(axis, canvas.log_ticks(low / 1.6, high * room))
 
 
 def _title(view: View, points: list[tuple[str, float, Any]]) -> str:
-    """The two models of most different storage among those that take about the same time."""
-    slowest = max(points, key=lambda p: p[2].value)
-    fastest = min(points, key=lambda p: p[2].value)
-    largest = max(points, key=lambda p: p[1])
-    took = significant(slowest[2].value / fastest[2].value, 2)
-    text = (
-        f"From {view.names[fastest[0]]} to {view.names[slowest[0]]} a forward takes {took}× as long"
-    )
-    if largest[0] == slowest[0]:
-        return text
+    """The largest difference in storage between two models that take about the same time."""
+    pairs = [
+        (small, large)
+        for small in points
+        for large in points
+        if small[1] < large[1] and 1 / ALIKE < small[2].value / large[2].value < ALIKE
+    ]
+    if not pairs:
+        slowest = max(points, key=lambda p: p[2].value)
+        fastest = min(points, key=lambda p: p[2].value)
+        took = significant(slowest[2].value / fastest[2].value, 2)
+        names = (view.names[p[0]] for p in (fastest, slowest))
+        return "From {} to {} a forward takes {}× as long".format(*names, took)
+    small, large = max(pairs, key=lambda pair: pair[1][1] / pair[0][1])
+    took = significant(small[2].value / large[2].value)
     return (
-        f"{text}, though {view.names[slowest[0]]} stores "
-        f"{quantity(slowest[1], '1')} parameters and {view.names[largest[0]]} "
-        f"{quantity(largest[1], '1')}"
+        f"{view.names[small[0]]} stores {fewer(small[1] / large[1])} parameters than "
+        f"{view.names[large[0]]}, and a forward of it takes {took}× as long"
     )

@@ -10,7 +10,7 @@ from bench.report.canvas import Drawn, Look
 from bench.report.text import significant
 from bench.report.view import PREFERRED, Context, View, workload_text
 
-ROW = 0.36
+ROW = 0.3
 """Inches for a variant of one model."""
 
 
@@ -26,7 +26,7 @@ def variants(view: View, context: Context) -> Drawn | None:
     for gain in found:
         spread = 0.5 * (models.index(gain.model) - (len(models) - 1) / 2) / len(models)
         _mark(axes, gain, labels.index(gain.label) + spread, look, view)
-    axes.set_yticks(range(len(labels)), labels)
+    axes.set_yticks(range(len(labels)), [t.replace(" compile-", "\ncompile-") for t in labels])
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.set_xscale("log")
     low, high = _ends(found)
@@ -58,7 +58,7 @@ def scaling(view: View, context: Context) -> Drawn | None:
     figure, (axes,) = canvas.new(3.2)
     most = max(g.threads for g in found)
     axes.plot([1, most], [1, most], color=canvas.MUTED, linestyle="--", linewidth=1.2)
-    ends = [(float(most), float(most), "each thread used fully", canvas.MUTED)]
+    ends = [(float(most), float(most), "ideal", canvas.MUTED)]
     for model in view.models:
         own = sorted((g for g in found if g.model == model), key=lambda g: g.threads)
         if not own:
@@ -76,7 +76,7 @@ def scaling(view: View, context: Context) -> Drawn | None:
         ends.append((float(own[-1].threads), speeds[-1], view.labels[model], look.colour(model)))
     for scale, axis in ((axes.set_xscale, axes.xaxis), (axes.set_yscale, axes.yaxis)):
         scale("log")
-        canvas.plain_log(axis, [t for t in (1, 2, 4, 8, 16, 32, 64, 128) if t <= 2 * most])
+        canvas.plain_log(axis, [2**n for n in range(most.bit_length()) if 2**n <= most])
     axes.set_xlabel("Threads (log)")
     axes.set_ylabel("× as fast as 1 thread")
     canvas.end_labels(figure, axes, ends)
@@ -104,22 +104,10 @@ def _of_one_workload(found: list[Gain]) -> list[Gain]:
 
 
 def _mark(axes: Any, gain: Gain, place: float, look: Look, view: View) -> None:
-    colour = look.colour(gain.model)
-    axes.plot([1, gain.speed], [place, place], color=colour, alpha=0.3, linewidth=5)
-    axes.errorbar(
-        [gain.speed],
-        [place],
-        xerr=canvas.whiskers([gain.speed], [gain.low], [gain.high]),
-        color=colour,
-        marker=look.marker(gain.model),
-        linestyle="none",
-        capsize=3,
-        linewidth=1.5,
-        label=view.labels[gain.model],
-    )
-    end = max(v for v in (gain.speed, gain.high, 1.0) if v > 0)
-    text = f"{significant(gain.speed)}×"
-    axes.annotate(text, (end, place), xytext=(8, 0), textcoords="offset points", va="center")
+    marks = (look.colour(gain.model), look.marker(gain.model))
+    bounds = (gain.speed, gain.low, gain.high)
+    end = canvas.ratio_mark(axes, place, bounds, marks, view.labels[gain.model])
+    canvas.beside(axes, end, place, f"{significant(gain.speed)}×")
 
 
 def _ends(found: list[Gain]) -> tuple[float, float]:
@@ -131,10 +119,11 @@ def _best(view: View, found: list[Gain], where: str) -> str:
     faster = [g for g in found if g.is_faster]
     if not faster:
         return f"At {where} no variant is faster than {found[0].reference} beyond doubt"
-    said = []
+    said: list[str] = []
     for model in view.models:
         own = [g for g in faster if g.model == model]
         if own:
             top = max(own, key=lambda g: g.speed)
-            said.append(f"{view.names[model]} {significant(top.speed)}× as fast as {top.label}")
-    return f"At {where} the best variants run {'; '.join(said)}"
+            verb = "" if said else " runs fastest"
+            said.append(f"{view.names[model]}{verb} as {top.label} ({significant(top.speed)}×)")
+    return f"At {where} {', '.join(said)}"

@@ -181,27 +181,10 @@ def _rung(
 
 
 def _mark(axes: Any, row: Any, place: float, look: Look, *, alone: bool) -> None:
-    colour = look.colour(row.model)
-    axes.plot([1, row.ratio], [place, place], color=colour, alpha=0.3, linewidth=5)
-    axes.errorbar(
-        [row.ratio],
-        [place],
-        xerr=canvas.whiskers([row.ratio], [row.low], [row.high]),
-        color=colour,
-        marker=look.marker(row.model),
-        linestyle="none",
-        capsize=3,
-        linewidth=1.5,
-    )
+    marks = (look.colour(row.model), look.marker(row.model))
+    end = canvas.ratio_mark(axes, place, (row.ratio, row.low, row.high), marks, row.model)
     if alone:
-        end = max(v for v in (row.ratio, row.high, 1.0) if v > 0)
-        axes.annotate(
-            f"{significant(row.ratio)}×",
-            (end, place),
-            xytext=(8, 0),
-            textcoords="offset points",
-            va="center",
-        )
+        canvas.beside(axes, end, place, f"{significant(row.ratio)}×")
 
 
 def _work_title(view: View, rungs: list[tuple[str, Any]]) -> str:

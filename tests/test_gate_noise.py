@@ -127,3 +127,20 @@ def test_extra_work_comes_in_whole_units():
     facts = study.Facts(units={"check/a": 0.004})
     assert facts.extra_units(0.05) == {"check/a": 12}
     assert facts.extra_units(0.0) == {"check/a": 0}
+
+
+def test_the_pairs_that_open_a_gate_run_are_sessions_as_well():
+    """Those before the first look, whatever they say; the slowed case's under its slowdown."""
+    columns = list(made_up().columns)
+    taken = [
+        {**dict.fromkeys(columns, 0.5), "case": case, "pair": pair, "stage": "fresh"}
+        for case in CASES[:2]
+        for pair in range(1, 7)
+    ]
+    found = study.opening(pd.DataFrame(taken), CASES[1], number=4)
+    assert [(row["case"], row["stage"]) for row in found] == [
+        *[(CASES[0], study.stage(0.0))] * 3,
+        *[(CASES[1], study.stage(study.THRESHOLD))] * 3,
+    ]
+    assert [row["pair"] for row in found] == [10_013, 10_014, 10_015] * 2
+    assert set(found[0]) == set(columns)

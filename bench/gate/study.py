@@ -2,7 +2,8 @@
 
 Two parts. *Sessions*: process pairs whose candidate does a calibrated share of extra work (none, 2,
 5 and 10 %), in turn, over four cases. *Gate runs*: real runs of the paired gate, half of them over
-equal sides and half over a candidate 5 % slower. `bench/gate/verify.py` computes the results.
+equal sides and half over a candidate 5 % slower. The pairs that each of these takes before its
+first look, whatever they say, are sessions as well. `bench/gate/verify.py` computes the results.
 """
 
 from __future__ import annotations
@@ -15,15 +16,19 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench import records
 from bench.environment import machine
 from bench.gate.cases import Asked, Timed, opener, timed_cases
+from bench.gate.decision import LOOKS
 from bench.gate.noise import equal_sides, take
 from bench.gate.paired import Clock, Note, PairedGate
 from bench.gate.pairs import SIDES
 from bench.gate.thresholds import Thresholds
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SLOWDOWNS = (0.0, 0.02, 0.05, 0.10)
 THRESHOLD = 0.05
@@ -33,6 +38,8 @@ GATE_RUNS = 40
 CALIBRATIONS = 3
 """Fresh pairs whose sides calibrate the extra work; the median is taken."""
 GATE_MAX_S = 1800.0
+FROM_GATE_RUNS = 10_000
+"""From here on pairs are numbered that were taken in gate runs."""
 FACTS = "study.json"
 
 
@@ -77,7 +84,7 @@ class Study:
             self._sessions(writer, cases, facts)
             for number in range(len(facts.gate_runs), self.gate_runs):
                 self.note(f"gate run {number + 1} of {self.gate_runs}")
-                facts.gate_runs.append(self._gate_run(cases, facts, number))
+                facts.gate_runs.append(self._gate_run(writer, cases, facts, number))
                 self._keep(facts)
         finally:
             writer.close()
@@ -122,7 +129,9 @@ class Study:
             open_pair = self._open(cases, facts.extra_units(slowdown))
             take(open_pair, writer, cases, pair, stage(slowdown), self.seed)
 
-    def _gate_run(self, cases: Sequence[Timed], facts: Facts, number: int) -> dict[str, Any]:
+    def _gate_run(
+        self, study: records.RunWriter, cases: Sequence[Timed], facts: Facts, number: int
+    ) -> dict[str, Any]:
         """One real gate run: equal sides, or one case in four slower by the threshold."""
         slowed = number % 2 == 1
         victim = random.Random(f"{self.seed}/{number}").choice(cases).id  # noqa: S311
@@ -142,11 +151,26 @@ class Study:
             ).run()
         finally:
             writer.close()
+        found = records.read_table(writer.directory, "pairs")
+        study.append("pairs", opening(found, victim if slowed else "", number))
         return {
             "slowed": victim if slowed else "",
             "seconds": time.monotonic() - began,
             "verdicts": {f.case: f.verdict.value for f in findings},
         }
+
+
+def opening(pairs: pd.DataFrame, victim: str, number: int) -> list[dict[str, Any]]:
+    """What a gate run took of every case before its first look, as rows of the study's pairs.
+
+    Later pairs are only taken where these do not tell, so they are not like any other.
+    """
+    first = pairs[pairs["pair"] <= LOOKS[0]]
+    numbered = first.assign(
+        pair=FROM_GATE_RUNS + number * LOOKS[0] + first["pair"],
+        stage=[stage(THRESHOLD if case == victim else 0.0) for case in first["case"]],
+    )
+    return [dict(zip(numbered.columns, row, strict=True)) for row in numbered.to_numpy()]
 
 
 def stage(slowdown: float) -> str:

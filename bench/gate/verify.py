@@ -243,4 +243,7 @@ def _gate_runs(facts: Facts, clock: Clock) -> list[str]:
         if slowed:
             text += f", {right} of them for the slowed case"
         told.append(f"{text}; {open_left} with an unknown; {median:.1f} minutes at the median.")
+    if told:
+        median = statistics.median(r["seconds"] for r in facts.gate_runs) / MINUTE
+        told.append(f"- All {len(facts.gate_runs)} together: {median:.1f} minutes at the median.")
     return told

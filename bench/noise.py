@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from bench.doctor import Doctor
+from bench.launch import STEADY_ALLOCATOR
 from bench.metrics import NOISE_BOUND
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ STEAL_SHARE = 0.01
 """Of all CPU time: what a hypervisor takes beyond this is more than its own upkeep."""
 FREQUENCY_SPREAD = 0.05
 """Of the median frequency, between the lowest and the highest round."""
+FAULTS_PER_S = 10_000.0
+"""Page faults without the disk, at some 2 microseconds each: a few percent of the time."""
+KEEP_FREED = " ".join(f"{name}={value}" for name, value in STEADY_ALLOCATOR.items())
 SWITCHES_PER_S = 20.0
 """Involuntary context switches: more than a kernel's own threads cause on a quiet machine."""
 
@@ -102,6 +106,12 @@ def _causes(rounds: pd.DataFrame, cores: int, doctor: Doctor, fewer: str) -> Ite
         yield (
             f"{busy}threads were interrupted {switches:.0f} times a second: close other programs "
             f"(top -o %CPU names them){fewer}"
+        )
+    faults = float(rounds["minor_faults"].sum()) / seconds
+    if faults > FAULTS_PER_S:
+        yield (
+            f"memory that a forward freed was given back and faulted in again, {faults:,.0f} pages "
+            f"a second: start with {KEEP_FREED} (glibc keeps it then)"
         )
     read = float(rounds["major_faults"].sum())
     if read:

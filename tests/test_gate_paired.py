@@ -246,6 +246,10 @@ def make():
 
 def breaks():
     return (lambda x: x).no_such_attribute
+
+def tells_its_allocator():
+    import os
+    raise ValueError(os.environ["MALLOC_MMAP_MAX_"], os.environ["MALLOC_TRIM_THRESHOLD_"])
 """
 
 
@@ -314,9 +318,11 @@ def test_a_model_that_one_side_lacks_is_new_or_missing(writer, case, reasons, ve
 def test_real_sides_run_each_their_own_code(tmp_path):
     """Workers of both sides live at once; each answers turns; one broken case is named."""
     old, new = write_factory(tmp_path / "old", 1), write_factory(tmp_path / "new", 1)
-    pair = real_pair(old, new, "make", "breaks")
+    pair = real_pair(old, new, "make", "breaks", "tells_its_allocator")
     try:
-        (failed,) = pair.failed().items()
+        failed, (_, told) = pair.failed().items()
+        # Both keep what they free: see STEADY_ALLOCATOR.
+        assert set(told.values()) == {"ValueError: ('0', '1099511627776')"}
         assert failed[0] == "check/mine:breaks"
         assert list(failed[1]) == list(SIDES)
         assert all(reason.startswith("AttributeError") for reason in failed[1].values())

@@ -176,6 +176,10 @@ def test_a_quiet_run_has_no_warning(tmp_path):
         ({"involuntary_switches": 50.0}, "interrupted 500 times a second: close other programs"),
         ({"involuntary_switches": 50.0, "load_average": math.nan}, ": threads were interrupted"),
         ({"major_faults": 2.0}, "8 page faults read the disk"),
+        (
+            {"minor_faults": 5000.0},
+            "50,000 pages a second: start with MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=",
+        ),
         ({}, "no cause was seen between rounds: what this machine has is CPU frequency governor"),
     ],
 )

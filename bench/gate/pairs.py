@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 from bench.gate.sides import Side
-from bench.launch import ending, kill, read_lines, worker_environment
+from bench.launch import STEADY_ALLOCATOR, ending, kill, read_lines, worker_environment
 from bench.sampling import WARMUP_FORWARDS, WARMUP_S, balanced_orders, block_size
 
 BASELINE, CANDIDATE = "baseline", "candidate"
@@ -29,13 +29,6 @@ LEAST_BLOCK = 2
 """Forwards of which a block's minimum is taken, at least."""
 LEAST_ROUNDS = 4
 """Two balanced sets, however long a forward takes."""
-STEADY_ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
-"""glibc's malloc keeps what a forward frees, on both sides.
-
-Otherwise it is a process's luck, for all its life, whether each forward gives memory back and
-faults it in again: 2,500 to 21,000 page faults and up to 18 % of the time of one forward of ALBERT
-at 128 tokens were seen. That is no difference between the sides. What a user has set stands.
-"""
 SIDE_SCRIPT = Path(__file__).with_name("side.py")
 
 Order = dict[str, Any]

@@ -1,4 +1,5 @@
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 from fakes import ended, found, job, pair, statuses
@@ -10,6 +11,7 @@ from bench.capacity import MOST, TryError, largest
 from bench.errors import UsageError
 from bench.grid import make_cases
 from bench.launch import ProcessLauncher
+from bench.measure.capacity import bound_cuda
 from bench.plan import Options, parse_bytes
 from bench.registry import pick_models, pick_suites
 from bench.spec import Measure, Status
@@ -181,3 +183,34 @@ def test_the_cpu_needs_a_limit():
 def test_it_is_only_run_when_it_is_named():
     """It takes a process per batch, and a limit."""
     assert "capacity" not in {s.name for s in pick_suites([], None)}
+
+
+@pytest.mark.parametrize(("device", "number"), [("cuda", 3), ("cuda:1", 1)])
+def test_on_cuda_the_allocator_keeps_to_the_limit(device, number):
+    """As a share of the device's memory, by its number; without a limit nothing is set."""
+
+    class FakeCuda:
+        """What is needed of torch.cuda."""
+
+        def __init__(self):
+            self.set = []
+
+        def current_device(self):
+            """See torch.cuda."""
+            return 3
+
+        def get_device_properties(self, found):
+            """See torch.cuda."""
+            assert found == number
+            return SimpleNamespace(total_memory=8 * 10**9)
+
+        def set_per_process_memory_fraction(self, fraction, found):
+            """See torch.cuda: the number, never a name."""
+            assert isinstance(found, int)
+            self.set.append((fraction, found))
+
+    cuda = FakeCuda()
+    bound_cuda(cuda, device, None)
+    bound_cuda(cuda, device, 2 * 10**9)
+    bound_cuda(cuda, device, 10**12)
+    assert cuda.set == [(0.25, number), (1.0, number)]

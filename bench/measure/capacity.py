@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from bench.errors import BenchError
 from bench.loading import bind
@@ -51,7 +52,9 @@ def bound(device: str, limit: int | None) -> None:
     really used. On CUDA by torch's allocator, to the byte.
     """
     if device.startswith("cuda"):
-        _bound_cuda(device, limit)
+        import torch
+
+        bound_cuda(torch.cuda, device, limit)
     elif limit is None:
         raise BenchError("the CPU's memory has no limit of its own: give --memory-limit")
     elif sys.platform == "linux":
@@ -67,9 +70,12 @@ def _within(wanted: int, hard: int) -> int:
     return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
 
 
-def _bound_cuda(device: str, limit: int | None) -> None:
-    import torch
+def bound_cuda(cuda: Any, device: str, limit: int | None) -> None:
+    """Bound torch's allocator on a device; `cuda` is `torch.cuda`, the seam.
 
+    torch takes the device by its number here, and not by a name without one.
+    """
     if limit is not None:
-        total = torch.cuda.get_device_properties(device).total_memory
-        torch.cuda.set_per_process_memory_fraction(min(1.0, limit / total), device)
+        number = int(device.partition(":")[2] or cuda.current_device())
+        total = cuda.get_device_properties(number).total_memory
+        cuda.set_per_process_memory_fraction(min(1.0, limit / total), number)

@@ -111,12 +111,12 @@ def _row(every: Mapping[float, Sessions], slowdown: float, seed: int) -> str:
     rng = random.Random(seed)  # noqa: S311 - a simulation
     slowed, equal = every[slowdown], every[0.0]
     if min(slowed.count, equal.count) < 2 or slowed.logs.keys() != equal.logs.keys():
-        return f"| {slowdown:.0%} | {slowed.count} |{' |' * (len(HEADER) - 2)}"
+        red = f"{_pooled_red(every, slowdown, rng):.2%}" if equal.count > 1 else ""
+        return f"| {slowdown:.0%} | {slowed.count} | | | | | | {red} | | |"
     spread = statistics.mean(statistics.stdev(logs) for logs in slowed.logs.values())
     found = statistics.median(log for logs in slowed.logs.values() for log in logs)
     drawn = [_simulated(_recorded(slowed.logs, equal.logs, rng), rng) for _ in range(TRIALS)]
-    spreads = residuals(every.values())
-    pooled = [_simulated(_pooled(spreads, slowdown, rng), rng) for _ in range(TRIALS)]
+    pooled_red = _pooled_red(every, slowdown, rng)
     unknown = share([run for run, _ in drawn], lambda r: Verdict.UNKNOWN in r.verdicts)
     cells = (
         f"{math.expm1(found):.1%}",
@@ -124,11 +124,18 @@ def _row(every: Mapping[float, Sessions], slowdown: float, seed: int) -> str:
         f"{_red(drawn, slowdown):.2%}",
         f"{unknown:.2%}",
         f"{statistics.median(run.pairs for run, _ in drawn):.0f}",
-        f"{_red(pooled, slowdown):.2%}",
+        f"{pooled_red:.2%}",
         f"{_mean_rule(slowed.means, equal.means, rng, _stored):.1%}",
         f"{_mean_rule(slowed.means, equal.means, rng, _same):.1%}",
     )
     return f"| {slowdown:.0%} | {slowed.count} | {' | '.join(cells)} |"
+
+
+def _pooled_red(every: Mapping[float, Sessions], slowdown: float, rng: random.Random) -> float:
+    """The share of red runs with the spread of all pairs; a slowdown needs no pairs of its own."""
+    spreads = residuals(every.values())
+    runs = [_simulated(_pooled(spreads, slowdown, rng), rng) for _ in range(TRIALS)]
+    return _red(runs, slowdown)
 
 
 Draws = Sequence[tuple[Draw, Draw]]

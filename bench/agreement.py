@@ -37,8 +37,13 @@ class Agreement:
 
     @property
     def holds(self) -> bool:
-        """Whether both agree within the tolerance, as far as the interval tells."""
+        """Whether both agree within the tolerance."""
         return abs(self.ratio - 1) <= TOLERANCE
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether they do not, though they may: the interval reaches into the tolerance."""
+        return not self.holds and self.low <= 1 + TOLERANCE and self.high >= 1 - TOLERANCE
 
 
 def main(models: tuple[str, ...], threads: int) -> int:
@@ -57,6 +62,8 @@ def show(found: Iterable[Agreement]) -> int:
         seen += 1
         failed += not one.holds
         verdict = "ok" if one.holds else f"FAILED: more than {TOLERANCE:.0%} apart"
+        if one.is_noise:
+            verdict = "not shown: too noisy, close other programs and try again"
         text = f"{one.ratio:.4f} [{one.low:.4f}, {one.high:.4f}]  {verdict}"
         out.print(f"{one.model:<22} {one.variant:<32} {text}", markup=False, soft_wrap=True)
     return int(failed > 0 or not seen)

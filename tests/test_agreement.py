@@ -16,6 +16,15 @@ def test_times_agree_within_two_percent(ratio, holds):
     assert agreement(ratio).holds is holds
 
 
+def test_what_is_too_noisy_to_tell_is_no_agreement_and_no_fault(capsys):
+    """Its interval reaches into the tolerance; the command says so, and does not pass."""
+    noisy = Agreement("bert", "float32 eager", 0.94, 0.88, 1.10)
+    assert noisy.is_noise
+    assert not agreement(0.94).is_noise
+    assert show([noisy]) == 1
+    assert "not shown: too noisy" in capsys.readouterr().out
+
+
 def test_every_variant_is_told_and_one_that_disagrees_fails_the_command(capsys):
     """The exit code and the line say so; nothing compared is no agreement."""
     assert show([agreement(1.001), agreement(1.05)]) == 1

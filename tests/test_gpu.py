@@ -186,5 +186,4 @@ def test_without_a_counter_there_is_no_energy():
     def forward():
         raise AssertionError("nobody asked for this")
 
-    assert per_forward_j(None, FakeClock(), forward) is None
     assert per_forward_j(device(energy=None), FakeClock(), forward) is None

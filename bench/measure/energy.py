@@ -13,14 +13,14 @@ BETWEEN_LOOKS = 10
 """Forwards between two looks at the clock, each of which waits for the device."""
 
 
-def per_forward_j(gpu: Gpu | None, clock: Clock, forward: Callable[[], object]) -> float | None:
+def per_forward_j(gpu: Gpu, clock: Clock, forward: Callable[[], object]) -> float | None:
     """Joules that the whole device takes for a forward; None without such a counter.
 
     In rounds the models take turns too fast for it, so each has some seconds of its own.
     """
     clock.synchronize()
-    before = None if gpu is None else gpu.energy_j()
-    if gpu is None or before is None:
+    before = gpu.energy_j()
+    if before is None:
         return None
     forwards, began = 0, clock.wall_ns()
     while (clock.wall_ns() - began) * NS < ENERGY_S:

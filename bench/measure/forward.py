@@ -171,8 +171,11 @@ def energy(session: Session, case: Case, forward: Callable[[], object]) -> dict[
     """Energy per sequence, where the device counts it."""
     import torch
 
+    device = gpu.find(case.device)
+    if device is None:
+        return {}
     with torch.inference_mode(), session.spend("energy_s"):
-        found = per_forward_j(gpu.find(case.device), session.clock, forward)
+        found = per_forward_j(device, session.clock, forward)
     return {} if found is None else {"energy_per_sequence": found / case.workload.batch_size}
 
 

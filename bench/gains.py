@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.spec import COMPARED, Workload, group_of
+from bench.variant import Variant
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +29,8 @@ class Gain:
     workload: Workload
     label: str
     reference: str
+    setting: str
+    """What it shares with its reference, where that is not as usual."""
     threads: int
     speed: float
     low: float
@@ -71,9 +74,11 @@ def gains(summary: pd.DataFrame, ratios: pd.DataFrame) -> list[Gain]:
 def _gain(row: Any, values: dict[tuple[Any, Any], Any]) -> Gain:
     from bench.stats import variant_of
 
-    label = str(variant_of(row))
+    variant = variant_of(row)
+    label, setting = str(variant), " ".join(variant.setting)
     if row.reference.endswith(("thread", "threads")):
-        label = f"{row.threads} threads"
+        setting = "" if variant == Variant() else str(variant)
+        label = ", ".join(filter(None, (f"{row.threads} threads", setting)))
     return Gain(
         row.case,
         row.suite,
@@ -82,6 +87,7 @@ def _gain(row: Any, values: dict[tuple[Any, Any], Any]) -> Gain:
         Workload(row.batch_size, row.seq_len),
         label,
         row.reference,
+        setting,
         row.threads,
         1 / row.ratio,
         1 / row.high,

@@ -211,7 +211,7 @@ class Case:
     @property
     def id(self) -> str:
         """A readable key, unique within a run, that joins the CSV files."""
-        variant = [self.variant.dtype, self.variant.attention, *self.variant.special]
+        variant = [self.variant.dtype, self.variant.attention, *self.variant.run_by]
         threads = f"t{self.threads}"
         if self.compares is Compares.VARIANTS:
             variant = [f"{COMPARED}{part}" for part in variant]
@@ -224,6 +224,7 @@ class Case:
                 self.model.replace("/", "--").replace(COMPARED, "_"),
                 self.device,
                 *variant,
+                *self.variant.setting,
                 threads,
                 f"b{self.workload.batch_size}",
                 f"s{self.workload.seq_len}",
@@ -242,6 +243,11 @@ def group_of(case_id: str) -> str:
     if COMPARED not in case_id:
         return "/".join((parts[0], *parts[2:]))
     return "/".join(part for part in parts if not part.startswith(COMPARED))
+
+
+def compared_threads(case_id: str, threads: int) -> int | None:
+    """The number of threads where it tells a case from the others of its group, else None."""
+    return threads if f"{COMPARED}t{threads}" in case_id.split("/") else None
 
 
 def references_of(cases: Iterable[tuple[str, str]], first_model: str) -> dict[str, str]:

@@ -331,16 +331,17 @@ def write_run(
     walls: Mapping[str, Sequence[Sequence[float]]] | None = None,
     measured: Mapping[str, Mapping[str, Sequence[float]]] | None = None,
     failed: Iterable[str] = (),
+    skipped: Iterable[str] = (),
 ) -> records.Run:
     """A run on disk, read back: `walls` is case id -> per repeat the seconds of each round.
 
     `measured` is case id -> metric -> its value in each repeat.
     """
+    ends = dict.fromkeys(failed, Status.FAILED) | dict.fromkeys(skipped, Status.SKIPPED)
     writer = records.open_run(directory)
     writer.write_environment(run_environment(cases))
     for one in cases:
-        bad = one.id in set(failed)
-        writer.append("cases", [case_row(one, Status.FAILED if bad else Status.OK)])
+        writer.append("cases", [case_row(one, ends.get(one.id, Status.OK))])
     for name, repeats in (walls or {}).items():
         for repeat, seconds in enumerate(repeats, start=1):
             writer.append_batch("samples", name, repeat, sample_rows(seconds))

@@ -74,3 +74,24 @@ def test_a_page_shows_what_was_gained(run, tmp_path):
     assert '<section id="variants"' in page
     assert "2.00× [2.00, 2.00] as fast as float32 eager" in page
     assert "<td>1 thread</td>" in page
+
+
+def test_heads_and_caches_are_not_compared_with_each_other():
+    """Each is compared with the reference of its own; how it is run stands in its id."""
+    plain, masked = variant(COMPILED), variant(replace(COMPILED, head="masked-lm"))
+    cold = variant(replace(COMPILED, cache="cold-l2"))
+    assert len({one.group for one in (plain, masked, cold)}) == 3
+    assert masked.group == variant(replace(EAGER, head="masked-lm")).group
+    assert "~compile-default/masked-lm/" in masked.id
+
+
+def test_threads_of_another_dtype_are_labelled_with_it(tmp_path):
+    """Two threads in bfloat16 are not two threads in float32."""
+    cases = [
+        replace(case(suite="scaling", threads=n, dtype=d), compares=Compares.THREADS)
+        for d in ("float32", "bfloat16")
+        for n in (1, 2)
+    ]
+    run = write_run(tmp_path, cases, {one.id: [[1.0 / one.threads] * 4] * 2 for one in cases})
+    labels = [gain.label for gain in gains(summarise(run), ratios(run))]
+    assert labels == ["2 threads", "2 threads, bfloat16 sdpa"]

@@ -65,3 +65,20 @@ def test_a_model_that_is_gone_is_missing(kept):
     assert code == 1
     assert [f["case"].split("/")[1] for f in findings if f["verdict"] == "missing"] == ["albert"]
     assert "equal" in {f["verdict"] for f in findings}
+
+
+def test_a_baseline_of_suites_that_are_named_is_counted_again(tmp_path):
+    """Only what is exact is measured again, and what takes a clock is not missed."""
+    model = tiny_directory(tmp_path, "bert")
+    done = bench(
+        "run", "parameters", "scaling", "--model", model, "--weights", "random", "--seq-len", "16",
+        "--batch-size", "1", "--repeats", "2", "--budget", "0.2", "--threads", "2",
+        "--output", tmp_path / "results" / "first", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    done = bench("baseline", tmp_path / "results" / "first", "--name", "main", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    code, findings = check(tmp_path)
+    assert code == 0
+    assert {f["verdict"] for f in findings} == {"equal"}
+    assert {f["case"].split("/")[0] for f in findings} == {"parameters"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from fakes import case, pair, write_run
@@ -14,7 +15,7 @@ from bench.gate import baseline, stored
 from bench.gate.stored import Value, ratio_interval
 from bench.gate.thresholds import Thresholds
 from bench.gate.verdict import Comparison, Verdict
-from bench.spec import Measure
+from bench.spec import Compares, Measure
 from bench.stats import summarise
 
 STEADY = [[0.100] * 4, [0.101] * 4, [0.099] * 4]
@@ -100,6 +101,73 @@ def test_a_failed_case_is_a_failure_to_measure(tmp_path):
     found, comparison = compared(tmp_path, old, new)
     assert found[two.id, ""].verdict is Verdict.FAILED
     assert comparison.exit_code() == 3
+
+
+@pytest.mark.parametrize(
+    ("before", "verdict", "code"),
+    [(True, None, 0), (False, Verdict.MISSING, 1)],
+)
+def test_a_skipped_case_is_missed_only_where_it_was_there(tmp_path, before, verdict, code):
+    """What neither machine can run is no finding; what only the baseline's could is lost."""
+    one, two = static(), static(dtype="float16")
+    counted = {"measured": {one.id: counts(1)}}
+    skipped = {**counted, "skipped": [two.id]}
+    both = {"measured": {one.id: counts(1), two.id: counts(1)}}
+    found, comparison = compared(
+        tmp_path, ([one, two], skipped if before else both), ([one, two], skipped)
+    )
+    finding = found.get((two.id, ""))
+    assert (finding.verdict if finding else None) is verdict
+    assert comparison.exit_code() == code
+
+
+def test_a_new_case_that_is_skipped_passes(tmp_path):
+    """It was never there to be missed, and is told."""
+    one, two = static(), static(dtype="float16")
+    counted = {"measured": {one.id: counts(1)}}
+    found, comparison = compared(
+        tmp_path, ([one], counted), ([one, two], {**counted, "skipped": [two.id]})
+    )
+    assert found[two.id, ""].verdict is Verdict.NEW
+    assert "skipped" in found[two.id, ""].note
+    assert comparison.exit_code() == 0
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"backend": "onnxruntime"},
+        {"compile": "default"},
+        {"head": "masked-lm"},
+        {"cache": "cold-l2"},
+    ],
+)
+def test_each_variant_is_compared_with_itself(tmp_path, facts):
+    """Two cases that differ in any axis of the grid are two, and one that vanished is missed."""
+    one = case()
+    two = replace(one, variant=replace(one.variant, **facts))
+    fast = [[s / 2 for s in repeat] for repeat in STEADY]
+    walls = {one.id: STEADY, two.id: fast}
+    found, _ = compared(
+        tmp_path / "a", ([one, two], {"walls": walls}), ([two, one], {"walls": walls})
+    )
+    ratios = {name: f.ratio for (name, metric), f in found.items() if metric == "latency"}
+    assert ratios == {one.id: pytest.approx(1), two.id: pytest.approx(1)}
+    found, _ = compared(
+        tmp_path / "b", ([one, two], {"walls": walls}), ([one], {"walls": {one.id: STEADY}})
+    )
+    assert found[two.id, ""].verdict is Verdict.MISSING
+
+
+def test_numbers_of_threads_that_are_compared_are_cases_of_their_own(tmp_path):
+    """In the suite that scales, one thread is not two."""
+    one, two = (
+        replace(case(suite="scaling", threads=n), compares=Compares.THREADS) for n in (1, 2)
+    )
+    walls = {one.id: STEADY, two.id: [[s / 2 for s in repeat] for repeat in STEADY]}
+    found, _ = compared(tmp_path, ([one, two], {"walls": walls}), ([two, one], {"walls": walls}))
+    ratios = {name: f.ratio for (name, metric), f in found.items() if metric == "latency"}
+    assert ratios == {one.id: pytest.approx(1), two.id: pytest.approx(1)}
 
 
 def test_nothing_compared_is_no_pass(tmp_path):

@@ -13,7 +13,7 @@ from bench.errors import NothingMeasuredError, UsageError
 from bench.gate import stored
 from bench.gate.verdict import Comparison
 from bench.plan import Options
-from bench.registry import pick_models, pick_suites
+from bench.registry import all_suites, pick_models
 from bench.spec import Measure, Weights
 
 COUNTED = (Measure.STATIC, Measure.MEMORY)
@@ -29,7 +29,7 @@ def check(baseline: Path, results: Path, display: TerminalDisplay) -> Comparison
 
     old = stored.read(baseline)
     described = records.read_environment(baseline)["run"]
-    known = {s.name: s.measure in COUNTED for s in pick_suites(())}
+    known = {s.name: s.measure in COUNTED for s in all_suites().values()}
     gated = {key for key in old.ended if known.get(key[0], True)}
     suites = tuple(name for name in described["suites"] if known.get(name))
     recorded = restore_options(described["options"])
@@ -43,6 +43,7 @@ def check(baseline: Path, results: Path, display: TerminalDisplay) -> Comparison
         recorded,
         suites=suites,
         models=models,
+        text=None,
         sampling=dataclasses.replace(recorded.sampling, memory_repeats=1),
     )
     weights = {row["model"]: Weights(row["weights"]) for row in described["plan"]}

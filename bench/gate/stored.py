@@ -14,13 +14,19 @@ from bench import records
 from bench.gate.thresholds import Thresholds
 from bench.gate.verdict import Comparison, Finding, Verdict
 from bench.metrics import METRICS, metric
-from bench.spec import Status
+from bench.spec import Status, compared_threads
 
 if TYPE_CHECKING:
     import pandas as pd
 
-KEY = ("suite", "model", "device", "dtype", "attention", "batch_size", "seq_len")
-"""What makes two cases of different runs the same case, whatever machine they ran on."""
+KEY = (
+    *("suite", "model", "device", "dtype", "attention", "backend", "compile", "head", "cache"),
+    *("batch_size", "seq_len"),
+)
+"""What makes two cases of different runs the same case, whatever machine they ran on.
+
+The number of threads does where a suite compares such numbers.
+"""
 JUDGED = ("latency", "cpu_time", "peak_rss_bytes")
 """Metrics with an interval that are judged; the others are derived from these, or too noisy."""
 SHARE = "gemm_share"
@@ -124,7 +130,8 @@ def _values(
 
 
 def _key(row: Any) -> Key:
-    return tuple(row[name] for name in KEY)
+    threads = compared_threads(str(row["case"]), int(row["threads"]))
+    return (*(row[name] for name in KEY), threads)
 
 
 def compare(baseline: Figures, candidate: Figures, thresholds: Thresholds) -> Comparison:
@@ -161,6 +168,8 @@ def exact(baseline: Figures, candidate: Figures, keys: set[Key] | None = None) -
             continue
         if status == Status.OK.value:
             yield Finding(case, "", Verdict.NEW, note="not in the baseline")
+        elif status == Status.SKIPPED.value:
+            yield Finding(case, "", Verdict.NEW, note=f"not in the baseline; skipped: {reason}")
         else:
             yield Finding(case, "", Verdict.FAILED, note=f"new and {status}: {reason}")
 
@@ -172,6 +181,11 @@ def _one_case(
         yield Finding(case, "", Verdict.MISSING, note="in the baseline, no longer measured")
         return
     name, now, reason = candidate.ended[key]
+    if now == Status.SKIPPED.value:
+        # What neither run's machine can do is no finding; what only the baseline's could is lost.
+        if status != now:
+            yield Finding(name, "", Verdict.MISSING, note=f"in the baseline, skipped now: {reason}")
+        return
     if now != Status.OK.value:
         note = f"{now or 'unfinished'}: {reason}"
         if status != Status.OK.value:

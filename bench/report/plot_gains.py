@@ -37,7 +37,7 @@ def variants(view: View, context: Context) -> Drawn | None:
     axes.set_xlabel(f"× as fast as {found[0].reference} (log)")
     if len(models) > 1:
         canvas.models_below(figure, axes)
-    where = workload_text(found[0].workload.batch_size, found[0].workload.seq_len)
+    where = _where(found[0])
     notes = (
         (
             f"At {where}; right of 1 is faster. Whiskers are 95 % intervals. Every variant took "
@@ -80,7 +80,7 @@ def scaling(view: View, context: Context) -> Drawn | None:
     axes.set_xlabel("Threads (log)")
     axes.set_ylabel("× as fast as 1 thread")
     canvas.end_labels(figure, axes, ends)
-    where = workload_text(found[0].workload.batch_size, found[0].workload.seq_len)
+    where = _where(found[0])
     top = max((g for g in found if g.threads == most), key=lambda g: g.speed)
     title = (
         f"At {where} {view.names[top.model]} runs {significant(top.speed)}× as fast on {most} "
@@ -94,8 +94,17 @@ def _gains(view: View, context: Context) -> list[Gain]:
     return [g for g in gains(view.summary, view.ratios) if g.device == context.device]
 
 
+def _where(gain: Gain) -> str:
+    text = workload_text(gain.workload.batch_size, gain.workload.seq_len)
+    return ", ".join(filter(None, (text, gain.setting)))
+
+
 def _of_one_workload(found: list[Gain]) -> list[Gain]:
-    """The gains at the workload that is spoken of: the preferred one, or the middle one."""
+    """The gains at the workload that is spoken of: the preferred one, or the middle one.
+
+    Of several heads, caches or, for threads, variants the first: they are not compared.
+    """
+    found = [g for g in found if g.setting == found[0].setting]
     workloads = sorted({(g.workload.batch_size, g.workload.seq_len) for g in found})
     if not workloads:
         return []

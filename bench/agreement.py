@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.clock import SystemClock
-from bench.errors import UnsupportedError
+from bench.measure.session import classify
+from bench.plan import Options
 from bench.registry import pick_models, pick_suites
 from bench.sampling import Forward, Limits, Sampler
-from bench.spec import Model, Workload
+from bench.spec import Model, Status, Workload
 from bench.variant import REFERENCE, Variant
 
 WORKLOAD = Workload(1, 32)
@@ -46,54 +47,79 @@ class Agreement:
         return not self.holds and self.low <= 1 + TOLERANCE and self.high >= 1 - TOLERANCE
 
 
+@dataclass(frozen=True)
+class Untimed:
+    """A variant that could not be timed here, and why; `failed` where it ought to have been."""
+
+    model: str
+    variant: str
+    reason: str
+    failed: bool
+
+
 def main(models: tuple[str, ...], threads: int) -> int:
     """Compare every variant that runs here, and say so one by one; 1 when one disagrees."""
+    Options(threads=threads)  # the same check, with the same words, as for a run
     (suite,) = pick_suites(["variants"])
     return show(agreements(pick_models(models), suite.variants, threads))
 
 
-def show(found: Iterable[Agreement]) -> int:
+def show(found: Iterable[Agreement | Untimed]) -> int:
     """Print each as soon as it is known; 1 when one disagrees or nothing was compared."""
     from bench.display import console
 
     out, seen, failed = console(), 0, 0
     out.print("our time / torch's Timer's, of the same forward, in turn", style="dim")
     for one in found:
-        seen += 1
-        failed += not one.holds
-        verdict = "ok" if one.holds else f"FAILED: more than {TOLERANCE:.0%} apart"
-        if one.is_noise:
-            verdict = "not shown: too noisy, close other programs and try again"
-        text = f"{one.ratio:.4f} [{one.low:.4f}, {one.high:.4f}]  {verdict}"
+        if isinstance(one, Untimed):
+            failed += one.failed
+            text = f"{'FAILED' if one.failed else 'skipped'}: {one.reason}"
+        else:
+            seen += 1
+            failed += not one.holds
+            text = f"{one.ratio:.4f} [{one.low:.4f}, {one.high:.4f}]  {_verdict(one)}"
         out.print(f"{one.model:<22} {one.variant:<32} {text}", markup=False, soft_wrap=True)
     return int(failed > 0 or not seen)
 
 
+def _verdict(one: Agreement) -> str:
+    if one.is_noise:
+        return "not shown: too noisy, close other programs and try again"
+    return "ok" if one.holds else f"FAILED: more than {TOLERANCE:.0%} apart"
+
+
 def agreements(
     models: Iterable[Model], variants: Sequence[Variant], threads: int
-) -> Iterator[Agreement]:
-    """Each model in each of the variants that this machine can run."""
+) -> Iterator[Agreement | Untimed]:
+    """Each model in each of the variants; what this machine cannot run has a reason instead."""
     import torch
     import transformers
-
-    from bench.engines import build, require
-    from bench.loading import load, make_inputs
 
     transformers.logging.set_verbosity_error()
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     torch.set_num_threads(threads)
     for model in models:
         for variant in variants:
-            try:
-                require(variant, "cpu")
-            except UnsupportedError:
-                continue
-            with warnings.catch_warnings(), torch.inference_mode():
-                warnings.simplefilter("ignore")  # exporters have much to say
-                module = load(model, REFERENCE, None, "cpu", random=True)
-                inputs = make_inputs(module, WORKLOAD, "cpu", seed=0)
-                forward = build(module, variant, "cpu", inputs).bind(inputs)
-                yield _compare(model.name, variant, forward, threads)
+            yield _agreement(model, variant, threads)
+
+
+def _agreement(model: Model, variant: Variant, threads: int) -> Agreement | Untimed:
+    import torch
+
+    from bench.engines import build, require
+    from bench.loading import load, make_inputs
+
+    try:
+        require(variant, "cpu")
+        with warnings.catch_warnings(), torch.inference_mode():
+            warnings.simplefilter("ignore")  # exporters have much to say
+            module = load(model, REFERENCE, None, "cpu", random=True)
+            inputs = make_inputs(module, WORKLOAD, "cpu", seed=0)
+            forward = build(module, variant, "cpu", inputs).bind(inputs)
+            return _compare(model.name, variant, forward, threads)
+    except Exception as error:  # noqa: BLE001 - whatever a variant raises is its reason
+        status, reason = classify(error)
+        return Untimed(model.name, str(variant), reason, status is not Status.SKIPPED)
 
 
 def _compare(model: str, variant: Variant, forward: Forward, threads: int) -> Agreement:

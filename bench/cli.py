@@ -252,7 +252,8 @@ def agree(model: Models = [], threads: Threads = None) -> None:  # noqa: B006 - 
     """Hold our times of every variant against torch's own benchmark timer, in turn (CPU)."""
     from bench import agreement
 
-    raise typer.Exit(agreement.main(tuple(model), threads or default_threads()))
+    chosen = default_threads() if threads is None else threads
+    raise typer.Exit(agreement.main(tuple(model), chosen))
 
 
 @app.command()

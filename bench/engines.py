@@ -7,6 +7,8 @@ with what the module gave before. What this machine cannot run raises Unsupporte
 from __future__ import annotations
 
 import importlib.util
+import os
+import shutil
 import tempfile
 import warnings
 from abc import ABC, abstractmethod
@@ -27,8 +29,13 @@ Forward = Callable[[], Any]
 
 RECOMPILATIONS = 256
 """Workloads times modes that one process may compile; beyond it torch would run uncompiled."""
-EXTRAS = {Backend.ONNXRUNTIME: ("onnxruntime", "onnx"), Backend.OPENVINO: ("openvino", "openvino")}
-"""Per backend the module it needs and the extra of this package that brings it."""
+EXTRAS = {
+    Backend.ONNXRUNTIME: (("onnxruntime", "onnx", "onnxscript"), "onnx"),
+    Backend.OPENVINO: (("openvino",), "openvino"),
+}
+"""Per backend the modules it needs, itself first, and the extra of this package with them."""
+COMPILERS = ("g++", "clang++", "cl")
+"""What torch.compile can build its kernels for the CPU with, unless CXX names another."""
 
 
 @dataclass
@@ -127,9 +134,11 @@ def _problems(variant: Variant, device: str) -> Iterable[str]:
 def _backend_problems(variant: Variant, device: str) -> Iterable[str]:
     backend = Backend(variant.backend)
     if backend in EXTRAS:
-        module, extra = EXTRAS[backend]
-        if importlib.util.find_spec(module) is None:
-            yield f"{module} is not installed: pip install 'bert-albert-bench[{extra}]'"
+        modules, extra = EXTRAS[backend]
+        for module in modules:
+            if importlib.util.find_spec(module) is None:
+                yield f"{module} is not installed: pip install 'bert-albert-bench[{extra}]'"
+        module = modules[0]
         if variant.dtype != Dtype.FLOAT32.value:
             yield f"{module} is run in float32 only, not in {variant.dtype}"
         if device != "cpu":
@@ -150,6 +159,8 @@ def _cuda_problems(variant: Variant, device: str) -> Iterable[str]:
 def _cpu_problems(variant: Variant) -> Iterable[str]:
     import torch
 
+    if variant.attention == Attention.FLASH.value:
+        yield "flash attention runs on CUDA only"
     checks = {
         Dtype.BFLOAT16.value: torch.ops.mkldnn._is_mkldnn_bf16_supported,  # noqa: SLF001 - torch has no public one
         Dtype.FLOAT16.value: torch.ops.mkldnn._is_mkldnn_fp16_supported,  # noqa: SLF001 - likewise
@@ -157,12 +168,13 @@ def _cpu_problems(variant: Variant) -> Iterable[str]:
     onednn = torch.backends.mkldnn.is_available()
     if onednn and variant.dtype in checks and not checks[variant.dtype]():
         yield f"this CPU has no {variant.dtype} instructions: torch would emulate it, far slower"
+    compiles = variant.compile != Compile.NONE.value
+    if compiles and not any(map(shutil.which, (os.environ.get("CXX", ""), *COMPILERS))):
+        yield "torch.compile on the CPU needs a C++ compiler: install g++ or clang"
     if variant.compile == Compile.REDUCE_OVERHEAD.value:
         yield "reduce-overhead is CUDA graphs, and this is a CPU"
     if variant.cache == Cache.COLD.value:
         yield "cold-l2 is a mode of CUDA devices"
-    if variant.attention == Attention.FLASH.value:
-        yield "flash attention runs on CUDA only"
 
 
 def build(module: torch.nn.Module, variant: Variant, device: str, example: Inputs) -> Engine:

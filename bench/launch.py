@@ -117,7 +117,7 @@ def _events(
             return
         if line is None:
             break
-        event = _event(line)
+        event = event_in(line)
         if event is None:
             continue
         finished = finished or event["event"] in ("finished", "software")
@@ -172,7 +172,7 @@ def read_lines(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -
     lines.put(None)
 
 
-def _event(line: str) -> Event | None:
+def event_in(line: str) -> Event | None:
     """The event in a line; None for what Python's start-up printed before stdout was ours."""
     try:
         event = json.loads(line)

@@ -1,6 +1,7 @@
 import pytest
 
-from bench.agreement import Agreement, agreements, show
+from bench.agreement import Agreement, Untimed, agreements, main, show
+from bench.errors import UsageError
 from bench.registry import pick_models
 from bench.variant import REFERENCE, Variant
 
@@ -35,10 +36,33 @@ def test_every_variant_is_told_and_one_that_disagrees_fails_the_command(capsys):
     assert show([]) == 1
 
 
-def test_variants_are_timed_both_ways_and_those_that_cannot_run_are_left_out(tiny_models):
+def test_variants_are_timed_both_ways_and_those_that_cannot_run_have_a_reason(tiny_models, capsys):
     """Real forwards of a tiny model; how long they take is no concern of this test."""
     models = pick_models([str(tiny_models["bert"])])
     variants = (REFERENCE, Variant("bfloat16", attention="flash"))
-    (found,) = agreements(models, variants, threads=1)
+    found, skipped = agreements(models, variants, threads=1)
     assert (found.model, found.variant) == ("bert", "float32 eager")
     assert 0 < found.low <= found.ratio <= found.high
+    assert not skipped.failed
+    assert show([agreement(1.0), skipped]) == 0
+    assert "skipped: " in capsys.readouterr().out
+
+
+def test_a_variant_that_breaks_is_a_line_and_the_others_go_on(tiny_models, monkeypatch, capsys):
+    """Its reason stands there instead of a traceback, and the command does not pass."""
+
+    def broken(*_):
+        raise RuntimeError("no such\nkernel")
+
+    monkeypatch.setattr("bench.engines.build", broken)
+    found = list(agreements(pick_models([str(tiny_models["bert"])]), (REFERENCE,), threads=1))
+    assert found == [Untimed("bert", "float32 eager", "RuntimeError: no such", failed=True)]
+    assert show([*found, agreement(1.0)]) == 1
+    assert "FAILED: RuntimeError: no such" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_a_number_of_threads_that_is_none_is_refused(threads):
+    """With the words of `bench run`."""
+    with pytest.raises(UsageError, match=f"--threads is {threads}"):
+        main((), threads)

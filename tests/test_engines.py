@@ -1,4 +1,5 @@
 import importlib.util
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -84,11 +85,11 @@ def test_outputs_that_are_no_numbers_or_of_another_shape_are_no_match():
     [
         (Variant(compile="reduce-overhead"), "cpu", "CUDA graphs"),
         (Variant(cache="cold-l2"), "cpu", "CUDA devices"),
-        (Variant("bfloat16", attention="flash"), "cpu", "."),
+        (Variant("bfloat16", attention="flash"), "cpu", "flash attention runs on CUDA only"),
         (Variant("int8"), "cuda", "on the CPU only"),
-        (Variant("float32", attention="flash"), "cuda", "flash"),
-        (Variant("bfloat16", backend="onnxruntime"), "cpu", "onnxruntime"),
-        (Variant(backend="onnxruntime"), "cuda:1", "onnxruntime"),
+        (Variant("float32", attention="flash"), "cuda", "needs the package flash-attn"),
+        (Variant("bfloat16", backend="onnxruntime"), "cpu", "onnxruntime is run in float32 only"),
+        (Variant(backend="onnxruntime"), "cuda:1", "onnxruntime is run on the CPU only"),
     ],
 )
 def test_what_cannot_run_is_skipped_by_name(variant, device, reason):
@@ -98,12 +99,25 @@ def test_what_cannot_run_is_skipped_by_name(variant, device, reason):
     assert classify(found.value) == (Status.SKIPPED, str(found.value))
 
 
-@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
-def test_a_backend_that_is_not_installed_says_what_brings_it(backend, monkeypatch):
-    """The reason names the extra to install."""
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(UnsupportedError, match=rf"{backend} is not installed: pip install '"):
+@pytest.mark.parametrize(
+    ("backend", "lacking"),
+    [("onnxruntime", "onnxruntime"), ("onnxruntime", "onnxscript"), ("openvino", "openvino")],
+)
+def test_a_backend_that_is_not_installed_says_what_brings_it(backend, lacking, monkeypatch):
+    """The reason names the extra to install, also where only a part of it is there."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name != lacking or None)
+    with pytest.raises(UnsupportedError, match=rf"{lacking} is not installed: pip install '"):
         engines.require(Variant(backend=backend), "cpu")
+
+
+def test_compiling_without_a_compiler_is_skipped_and_says_what_to_install(monkeypatch):
+    """A variable that names one that is there is enough."""
+    monkeypatch.setattr(shutil, "which", lambda name: name if name == "my-c++" else None)
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(UnsupportedError, match="install g"):
+        engines.require(Variant(compile="default"), "cpu")
+    monkeypatch.setenv("CXX", "my-c++")
+    engines.require(Variant(compile="default"), "cpu")
 
 
 def test_threads_are_set_where_they_are_compared():

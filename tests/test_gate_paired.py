@@ -262,10 +262,10 @@ def write_factory(directory, layers):
     return directory
 
 
-def real_pair(old, new, *names):
+def real_pair(old, new, *names, python=sys.executable):
     """Two real processes over the factories in two directories."""
     both = {
-        name: Side(name, Path(sys.executable), (tree,), is_ours=False)
+        name: Side(name, Path(python), (tree,), is_ours=False)
         for name, tree in zip(SIDES, (old, new), strict=True)
     }
     cases = timed_cases(Asked(tuple(f"mine:{name}" for name in names)))
@@ -337,6 +337,19 @@ def test_real_sides_run_each_their_own_code(tmp_path):
         pair.close()
 
 
+def test_what_an_interpreter_prints_at_its_start_is_no_answer(tmp_path):
+    """A wrapper around Python may greet; its side is measured all the same."""
+    wrapper = tmp_path / "python"
+    wrapper.write_text(f'#!/bin/sh\necho welcome\nexec {sys.executable} "$@"\n', encoding="utf-8")
+    wrapper.chmod(0o755)
+    tree = write_factory(tmp_path / "tree", 1)
+    pair = real_pair(tree, tree, "make", python=wrapper)
+    try:
+        assert len(pair.turn(BASELINE, "check/mine:make", 1)) == 1
+    finally:
+        pair.close()
+
+
 def test_an_interpreter_without_torch_says_so(tmp_path):
     """The last words of a side that died are its reason."""
     (tmp_path / "torch.py").write_text("raise ImportError('no torch here')\n", encoding="utf-8")
@@ -375,6 +388,23 @@ def test_what_is_neither_interpreter_nor_ref_is_refused(tmp_path):
         sides.resolve("no-such-ref", tmp_path, print)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("#!/bin/sh\necho a file\n", "that program is no Python interpreter"),
+        ("no program at all", "that program is no Python interpreter"),
+        ("#!/bin/sh\necho False\n", "that Python is older than 3.10"),
+    ],
+)
+def test_a_program_that_is_no_python_is_refused(tmp_path, text, told):
+    """It is asked before anything is measured."""
+    program = tmp_path / "program"
+    program.write_text(text, encoding="utf-8")
+    program.chmod(0o755)
+    with pytest.raises(UsageError, match=told):
+        sides.resolve(str(program), tmp_path, print)
+
+
 def test_only_dependencies_decide_the_environment(tmp_path):
     """A changed linter setting builds no new environment; a changed pin does."""
     pyproject = tmp_path / "pyproject.toml"
@@ -409,10 +439,37 @@ def test_our_models_are_no_test_of_another_projects_refs(tmp_path, monkeypatch):
 )
 def test_wrong_options_are_one_clear_line(tmp_path, options, told):
     """Each is refused before any process is started."""
-    done = bench("check", "--against", sys.executable, *options, cwd=tmp_path)
+    _refused(tmp_path, ("check", "--against", sys.executable, *options), told)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--pairs", "2"), "--pairs is 2"),
+        (("--timeout", "-1"), "--timeout is -1"),
+        (("--study", "--timeout", "nan"), "--timeout is nan"),
+        (("--study", "--gate-runs", "-3"), "--gate-runs is -3"),
+    ],
+)
+def test_a_study_of_noise_with_wrong_options_is_refused(tmp_path, options, told):
+    """Nothing is left behind."""
+    _refused(tmp_path, ("noise", *options), told)
+
+
+def _refused(directory, command, told):
+    done = bench(*command, cwd=directory)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert told in done.stderr
+    assert not list(directory.iterdir())
+
+
+def test_a_study_of_code_that_is_not_there_says_so(tmp_path):
+    """Its calibration needs every case; the reason of the side is told, without a traceback."""
+    done = bench("noise", "--study", "--model", "typo:make", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "No module named 'typo'" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_the_command_says_what_is_missing(tmp_path):

@@ -42,9 +42,13 @@ class PairedOptions:
     def __post_init__(self) -> None:
         if self.clock is Clock.CPU and self.asked.device != "cpu":
             raise UsageError("--clock is cpu: CPU time says nothing of a CUDA device; use wall")
-        for option, seconds in (("--max-time", self.max_time_s), ("--timeout", self.timeout_s)):
-            if not 0 < seconds < math.inf:
-                raise UsageError(f"{option} is {seconds:g}: give a number of seconds above 0")
+        _check_seconds("--max-time", self.max_time_s)
+        _check_seconds("--timeout", self.timeout_s)
+
+
+def _check_seconds(option: str, seconds: float) -> None:
+    if not 0 < seconds < math.inf:
+        raise UsageError(f"{option} is {seconds:g}: give a number of seconds above 0")
 
 
 def baseline(run: Path, name: str) -> int:
@@ -135,6 +139,7 @@ def noise(asked: Asked, pairs: int, clock: Clock, timeout_s: float, seed: int) -
 
     if pairs < noises.LEAST_PAIRS:
         raise UsageError(f"--pairs is {pairs}: a spread needs {noises.LEAST_PAIRS} or more")
+    _check_seconds("--timeout", timeout_s)
     display = TerminalDisplay(Console(stderr=True, highlight=False))
     recorded = noises.record(asked, pairs, RESULTS / "noise", timeout_s, seed, display.note)
     console().print(noises.show(recorded, clock), markup=False, soft_wrap=True)
@@ -148,6 +153,10 @@ def study(
     from bench.gate import study as studies
     from bench.gate import verify
 
+    for option, count in (("--sessions", sessions), ("--gate-runs", gate_runs)):
+        if count < 0:
+            raise UsageError(f"{option} is {count}: give 0 or more")
+    _check_seconds("--timeout", timeout_s)
     display = TerminalDisplay(Console(stderr=True, highlight=False))
     directory = RESULTS / STUDY
     made = studies.Study(

@@ -6,17 +6,19 @@ import random
 import statistics
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TypeVar
 
 from bench import records
 from bench.errors import NothingMeasuredError
 from bench.gate.cases import Asked, Timed, opener, timed_cases
 from bench.gate.decision import effect
 from bench.gate.paired import Clock, Note, OpenPair, write_pair
-from bench.gate.pairs import SIDES, CaseError, SideError, sample
+from bench.gate.pairs import SIDES, CaseError, Pair, SideError, sample
 from bench.gate.sides import Side, import_paths
 from bench.gate.simulate import gate_run, share
 from bench.gate.verdict import Verdict
@@ -27,6 +29,8 @@ TRIALS = 400
 LEAST_PAIRS = 3
 MOST_ALARMS, LEAST_FOUND = 0.01, 0.95
 MINUTE = 60.0
+
+P = TypeVar("P", bound=Pair)
 
 
 @dataclass(frozen=True)
@@ -95,14 +99,21 @@ def take(
     seed: int,
 ) -> None:
     """One process pair over all cases, kept under the name of a stage."""
+    with opened(open_pair, cases) as processes:
+        for case in cases:
+            rng = random.Random(f"{seed}/{pair}/{case.id}")  # noqa: S311 - an order, not a key
+            write_pair(writer, case.id, pair, stage, sample(processes, case.id, rng))
+
+
+@contextmanager
+def opened(open_pair: Callable[[Sequence[str]], P], cases: Sequence[Timed]) -> Iterator[P]:
+    """A process pair over cases that all have to run; NothingMeasuredError where one does not."""
     try:
         processes = open_pair([case.id for case in cases])
         try:
             for reasons in processes.failed().values():
                 raise CaseError(" and ".join(f"{s}: {why}" for s, why in reasons.items()))
-            for case in cases:
-                rng = random.Random(f"{seed}/{pair}/{case.id}")  # noqa: S311 - an order, not a key
-                write_pair(writer, case.id, pair, stage, sample(processes, case.id, rng))
+            yield processes
         finally:
             processes.close()
     except (SideError, CaseError) as error:

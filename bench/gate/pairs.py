@@ -16,7 +16,14 @@ from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 from bench.gate.sides import Side
-from bench.launch import STEADY_ALLOCATOR, ending, kill, read_lines, worker_environment
+from bench.launch import (
+    STEADY_ALLOCATOR,
+    ending,
+    event_in,
+    kill,
+    read_lines,
+    worker_environment,
+)
 from bench.sampling import WARMUP_FORWARDS, WARMUP_S, balanced_orders, block_size
 
 BASELINE, CANDIDATE = "baseline", "candidate"
@@ -159,16 +166,18 @@ class _SideProcess:
             pass  # it died: `_next` says how
 
     def _next(self) -> dict[str, Any]:
-        try:
-            line = self._lines.get(timeout=self._timeout_s)
-        except queue.Empty:
-            raise SideError(f"{self._name}: no answer for {self._timeout_s:g} s") from None
-        if line is None:
-            self._process.wait()
-            reason = ending(self._process.returncode, False, self._errors)["reason"]
-            raise SideError(f"{self._name}: {reason}")
-        event: dict[str, Any] = json.loads(line)
-        return event
+        while True:
+            try:
+                line = self._lines.get(timeout=self._timeout_s)
+            except queue.Empty:
+                raise SideError(f"{self._name}: no answer for {self._timeout_s:g} s") from None
+            if line is None:
+                self._process.wait()
+                reason = ending(self._process.returncode, False, self._errors)["reason"]
+                raise SideError(f"{self._name}: {reason}")
+            event = event_in(line)
+            if event is not None:
+                return event
 
     def close(self) -> None:
         """End the process."""

@@ -21,6 +21,8 @@ DEPENDENCIES = ("constraints.txt", "requirements.txt", "setup.py", "setup.cfg")
 OURS = ("bench/loading.py", "suites/models.py")
 """Files that show a tree to be a checkout of this project."""
 ERROR_LINES = 3
+PATIENCE_S = 60.0
+"""A Python that does not start within this time is none to gate with."""
 
 Note = Callable[[str], None]
 
@@ -43,6 +45,7 @@ def resolve(against: str, directory: Path, note: Note) -> tuple[Side, Side]:
     """
     python = Path(against).expanduser()
     if python.is_file() and os.access(python, os.X_OK):
+        _check_python(against, python)
         # Not resolved: an environment's interpreter is known by the path it is called by.
         other = python.absolute()
         paths = import_paths(directory)
@@ -57,6 +60,22 @@ def resolve(against: str, directory: Path, note: Note) -> tuple[Side, Side]:
     if dependencies(tree) != dependencies(root):
         python = _environment(tree, note)
     return Side(f"{against} ({commit[:9]})", python, import_paths(tree), _ours(tree)), here
+
+
+def _check_python(against: str, program: Path) -> None:
+    """Refuse a program that is no Python before anything is measured."""
+    question = [str(program.absolute()), "-c", "import sys; print(sys.version_info >= (3, 10))"]
+    try:
+        done = subprocess.run(
+            question, capture_output=True, text=True, check=False, timeout=PATIENCE_S
+        )
+        said = done.stdout.strip()
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        said = str(error)
+    if said not in ("True", "False"):
+        raise UsageError(f"--against is {against!r}: that program is no Python interpreter")
+    if said == "False":
+        raise UsageError(f"--against is {against!r}: that Python is older than 3.10")
 
 
 def import_paths(tree: Path) -> tuple[Path, ...]:

@@ -22,7 +22,7 @@ from bench import records
 from bench.environment import machine
 from bench.gate.cases import Asked, Timed, opener, timed_cases
 from bench.gate.decision import LOOKS
-from bench.gate.noise import equal_sides, take
+from bench.gate.noise import equal_sides, opened, take
 from bench.gate.paired import Clock, Note, PairedGate
 from bench.gate.pairs import SIDES
 from bench.gate.thresholds import Thresholds
@@ -106,15 +106,12 @@ class Study:
     def _calibrate(self, cases: Sequence[Timed]) -> dict[str, float]:
         found: dict[str, list[float]] = {case.id: [] for case in cases}
         for _ in range(CALIBRATIONS):
-            pair = self._open(cases, {})(list(found))
-            try:
+            with opened(self._open(cases, {}), cases) as pair:
                 for case, ratios in found.items():
                     for side in SIDES:
                         pair.turn(side, case, 2)
                         took = pair.ask(side, {"do": "calibrate", "case": case})
                         ratios.append(took["unit_share"])
-            finally:
-                pair.close()
         return {case: statistics.median(ratios) for case, ratios in found.items()}
 
     def _sessions(self, writer: records.RunWriter, cases: Sequence[Timed], facts: Facts) -> None:

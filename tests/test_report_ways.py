@@ -124,18 +124,25 @@ def test_a_run_on_the_cpu_launches_nothing(tmp_path):
     assert launch_bound(summarise(run)) == []
 
 
-def implementation(tmp_path, usual, fused):
-    """The answer on architecture and implementation of a model and its fused twin."""
+def implementation(tmp_path, usual, fused, noise=1.001):
+    """The answer on architecture and implementation of a model and its fused twin.
+
+    In one of three processes both take `noise` times as long.
+    """
     seconds = {case("bert"): 1.0, case("albert"): usual, case("albert-fused"): fused}
-    found = {a.question: a for a in answers(view(tmp_path, seconds))}
-    (question,) = [q for q in found if "implementation" in q]
-    return " ".join(found[question].paragraphs)
+    walls = {
+        one.id: [[s] * 4, [s * (1 if one.model == "bert" else noise)] * 4, [s] * 4]
+        for one, s in seconds.items()
+    }
+    write_run(tmp_path / "run", list(seconds), walls)
+    found = {a.question: a for a in answers(View.of(tmp_path / "run"))}
+    return next(a.paragraphs[0] for q, a in found.items() if "implementation" in q)
 
 
 def test_what_fusing_takes_away_is_implementation(tmp_path):
     """Of 20 % extra time it leaves 5: three quarters were implementation."""
     said = implementation(tmp_path, 1.2, 1.05)
-    assert "takes 1.200× [1.200" in said
+    assert "takes 1.200× [1.199" in said
     assert "about 75 % of its extra time is implementation; the rest is architecture" in said
 
 
@@ -152,6 +159,41 @@ def test_an_extra_time_that_fusing_ends_is_implementation(tmp_path):
 def test_without_an_extra_time_there_is_nothing_to_share_out(tmp_path):
     """The model is faster as it is."""
     assert "no extra time" in implementation(tmp_path, 0.9, 0.85)
+
+
+@pytest.mark.parametrize(("usual", "fused"), [(1.2, 1.05), (1.2, 0.97), (0.9, 0.85)])
+def test_of_what_is_too_noisy_nothing_is_concluded(tmp_path, usual, fused):
+    """A wide interval is no sign that there is no difference."""
+    assert "too noisy to say" in implementation(tmp_path, usual, fused, noise=3.0)
+
+
+def test_intervals_that_overlap_do_not_tell_how_much_fusing_takes(tmp_path):
+    """Both are slower beyond doubt, and the one might be the other."""
+    assert "intervals overlap" in implementation(tmp_path, 1.30, 1.29, noise=1.01)
+
+
+@pytest.mark.parametrize(("size", "written"), [(4e6, "once."), (40e6, "once per application.")])
+def test_the_size_of_an_export_is_said_where_it_was_measured(tmp_path, size, written):
+    """And how often it holds the shared layer; otherwise it is said to be arithmetic."""
+    counted = [case(m, suite="parameters", measure=Measure.STATIC) for m in ("bert", "albert")]
+    exported = [variant(Variant(backend="onnxruntime"), m) for m in ("bert", "albert")]
+    measured = {
+        one.id: {"stored_parameters": [n], "applied_parameters": [1e7]}
+        for one, n in zip(counted, (1e7, 1e6), strict=True)
+    }
+    without = View.of(write_run(tmp_path / "a", counted, None, measured).directory)
+    (said,) = (a for a in answers(without) if "exported" in a.question)
+    assert "no export was measured" in said.paragraphs[0]
+    measured |= {
+        one.id: {"artifact_bytes": [n]} for one, n in zip(exported, (41e6, size), strict=True)
+    }
+    seen = View.of(write_run(tmp_path / "b", [*counted, *exported], None, measured).directory)
+    (said,) = (a for a in answers(seen) if "exported" in a.question)
+    text = said.paragraphs[0].replace("\u00a0", " ")
+    assert "no export was measured" not in text
+    assert "onnxruntime takes 4" in text
+    assert "(bert’s 41.0 MB)" in text
+    assert text.endswith(f"holds the shared layer {written}")
 
 
 def test_largest_batches_are_a_table_of_the_page(tmp_path):

@@ -121,18 +121,25 @@ def _implementation(view: View, context: Context, model: str) -> Answer | None:
     )
 
 
+UNTOLD = (Relation.NOISY, Relation.UNKNOWN)
+"""What an interval says that says nothing: no difference may be concluded from it."""
+
+
 def _shares(usual: Any, fused: Any) -> str:
     """Of a difference to the reference, what fusing takes away and what it leaves."""
-    cost, left = usual.ratio - 1, fused.ratio - 1
-    decided = {relation(row.low, row.high) for row in (usual, fused)}
-    if relation(usual.low, usual.high) is not Relation.MORE:
+    extra, left = (relation(row.low, row.high) for row in (usual, fused))
+    if extra in UNTOLD or (extra is Relation.MORE and left in UNTOLD):
+        return "That is too noisy to say how much of the time is implementation."
+    if extra is not Relation.MORE:
         return "So there is no extra time of which implementation could be a part."
-    if decided == {Relation.MORE} and left < cost:
-        share = f"{100 * (1 - left / cost):.0f}"
-        return f"So about {share} % of its extra time is implementation; the rest is architecture."
-    if relation(fused.low, fused.high) is not Relation.MORE:
+    if left is not Relation.MORE:
         return "So its extra time is implementation: of architecture no cost was found."
-    return "So its extra time is architecture: fusing takes none of it away."
+    if fused.high < usual.low:
+        share = f"{100 * (1 - (fused.ratio - 1) / (usual.ratio - 1)):.0f}"
+        return f"So about {share} % of its extra time is implementation; the rest is architecture."
+    if fused.ratio >= usual.ratio:
+        return "So its extra time is architecture: fusing takes none of it away."
+    return "The intervals overlap: this run cannot tell whether fusing takes any of it away."
 
 
 def _memory(view: View, context: Context, model: str) -> Answer | None:
@@ -171,23 +178,39 @@ def _export(view: View, context: Context, model: str) -> Answer | None:
     applied = view.one_value("applied_parameters", model, context)
     if stored is None or applied is None or applied.value <= 1.5 * stored.value:
         return None
-    size = applied.value * FLOAT32_BYTES
+    once, unrolled = (FLOAT32_BYTES * counted.value for counted in (stored, applied))
     name = view.names[model]
-    return Answer(
-        f"Why can an exported {name} file be as large as {quantity(size, 'B')}?",
-        [
-            (
-                "An exporter that unrolls the loop over layers may write the shared layer once per "
-                f"application. The {quantity(applied.value, '1')} applied parameters in float32 "
-                "take "
-                f"{quantity(size, 'B')} ({size / MIB:.0f} MiB); the {quantity(stored.value, '1')} "
-                "stored "
-                f"ones take {quantity(stored.value * FLOAT32_BYTES, 'B')}. This is arithmetic on "
-                "the "
-                "counted parameters: no export was measured here."
-            )
-        ],
+    text = (
+        "An exporter that unrolls the loop over layers may write the shared layer once per "
+        f"application. The {quantity(applied.value, '1')} applied parameters in float32 take "
+        f"{quantity(unrolled, 'B')} ({unrolled / MIB:.0f} MiB); the {quantity(stored.value, '1')} "
+        f"stored ones take {quantity(once, 'B')}."
     )
+    files = list(_files(view, model, (once + unrolled) / 2))
+    said = files or ["This is arithmetic on the counted parameters: no export was measured here."]
+    return Answer(
+        f"Why can an exported {name} file be as large as {quantity(unrolled, 'B')}?",
+        [" ".join((text, *said))],
+    )
+
+
+def _files(view: View, model: str, middle: float) -> Iterator[str]:
+    """A sentence per backend on the file that this run exported; `middle` parts once from often."""
+    exported = view.values("artifact_bytes")
+    for backend, rows in exported.groupby("backend", sort=False):
+        sizes = dict(zip(rows["model"], rows["value"], strict=True))
+        if model not in sizes:
+            continue
+        other = (
+            f" ({view.names[view.reference]}’s {quantity(sizes[view.reference], 'B')})"
+            if view.reference in sizes
+            else ""
+        )
+        written = "once per application" if sizes[model] > middle else "once"
+        yield (
+            f"Measured here, the file exported for {backend} takes {quantity(sizes[model], 'B')}"
+            f"{other}: it holds the shared layer {written}."
+        )
 
 
 def _loading(view: View, context: Context, model: str) -> Answer | None:

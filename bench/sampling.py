@@ -59,7 +59,10 @@ class Timed:
     wall_s: float
     cpu_s: float
     host_s: float | None = None
-    """How long the host was busy with it, where `wall_s` is the device's time."""
+    """How long the host was busy with it, where `wall_s` is the device's time.
+
+    In a round that includes waiting for what the device has queued; in the warm-up it does not.
+    """
 
 
 class Running(NamedTuple):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import records
-from bench.clock import HostMarks
+from bench.clock import CudaClock, HostMarks
 from bench.gpu import NO_READING
 from bench.launch import Event
 from bench.metrics import metric
@@ -110,6 +110,43 @@ class FakeCuda:
         """See torch.cuda."""
         assert enable_timing
         return FakeEvent(self)
+
+
+class QueueCuda(FakeCuda):
+    """A device that works its queue off while the host goes on: both have seconds of their own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.host_s = 0.0
+
+    def launch(self, host_s: float, device_s: float) -> None:
+        """Give the device a forward: it begins with the first launch and ends after the last."""
+        begins = max(self.host_s, self.device_s)
+        self.host_s += host_s
+        self.device_s = max(begins + device_s, self.host_s)
+
+    def synchronize(self, device: str) -> None:
+        """See torch.cuda."""
+        super().synchronize(device)
+        self.host_s = max(self.host_s, self.device_s)
+
+    def Event(self, *, enable_timing: bool) -> FakeEvent:
+        """See torch.cuda: it is passed when all before it is done, at once on an idle device."""
+        self.device_s = max(self.host_s, self.device_s)
+        return super().Event(enable_timing=enable_timing)
+
+
+@dataclass
+class QueueClock(CudaClock):
+    """The clock of a host beside such a device."""
+
+    cuda: QueueCuda
+
+    def wall_ns(self) -> int:
+        """See Clock."""
+        return round(self.cuda.host_s * S)
+
+    cpu_ns = wall_ns
 
 
 @dataclass

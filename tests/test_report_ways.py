@@ -1,15 +1,18 @@
 """Page parts about ways to run models: variants, threads, families, launches, largest batches."""
 
-from dataclasses import replace
+import random
+from dataclasses import asdict, replace
 
 import pytest
-from fakes import case, write_run
+from fakes import QueueClock, QueueCuda, case, case_row, run_environment, write_run
 
+from bench import records
 from bench.answer import launch_bound
 from bench.report import capacity, plot_family, plot_gains, write_report
 from bench.report.canvas import style
 from bench.report.view import View
 from bench.report.why import answers
+from bench.sampling import Limits, Sampler
 from bench.spec import Compares, Measure
 from bench.stats import summarise
 from bench.variant import REFERENCE, Variant
@@ -100,21 +103,46 @@ def test_a_family_is_a_name_up_to_its_size(model, family):
     assert plot_family.family_of(model) == family
 
 
-def on_a_gpu(tmp_path, host_s):
-    """A run of one case on CUDA: the device takes 10 ms, the host so long to launch them."""
-    one = case(device="cuda")
-    run = write_run(tmp_path / "run", [one], {one.id: [[0.01] * 4, [0.01] * 4]})
-    run.samples["host_s"] = host_s
-    return run
+DEVICE_S = 0.01
 
 
-def test_a_forward_that_the_host_launches_no_faster_is_said_to_be_bound_by_launches(tmp_path):
-    """The fastest launch counts: others may have waited for a full queue."""
-    run = on_a_gpu(tmp_path, 0.0095)
-    (said,) = launch_bound(summarise(run))
+def on_a_gpu(directory, launch_s, *, waits):
+    """A run of one case on CUDA: the device takes 10 ms, the host so long to launch them.
+
+    The samples are a real sampler's, over a device whose queue is worked off beside the host's
+    clock; `waits` puts a look at the device into every forward, as transformers has one.
+    """
+    one, cuda = case(device="cuda"), QueueCuda()
+    sampler = Sampler(QueueClock(cuda, "cuda"), random.Random(0), Limits(1.0, 1e-9))
+
+    def forward():
+        if waits:
+            cuda.synchronize("cuda")  # on what is queued before it: the mask itself is tiny
+        cuda.launch(launch_s, DEVICE_S)
+
+    writer = records.open_run(directory)
+    writer.write_environment(run_environment([one]))
+    writer.append("cases", [case_row(one)])
+    for repeat in (1, 2):
+        cuda.launch(5.0, 0.0)  # the libraries are set up
+        warm = sampler.warm_up(one.id, forward)
+        found = sampler.rounds({one.id: forward}, {one.id: DEVICE_S})
+        writer.append_batch("samples", one.id, repeat, [asdict(t) for t in warm + found[one.id]])
+    writer.close()
+    return records.read_run(directory)
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_forward_that_the_host_launches_no_faster_is_said_to_be_bound_by_launches(
+    tmp_path, waits
+):
+    """And one that it launches faster is not, though in rounds its host waits for the device."""
+    (said,) = launch_bound(summarise(on_a_gpu(tmp_path / "slow", 0.0095, waits=waits)))
     assert said.startswith("On cuda bert is bound by launches at batch 1, 16 tokens: ")
-    run.samples.loc[run.samples.index[-1], "host_s"] = 0.002
-    assert launch_bound(summarise(run)) == []
+    quick = on_a_gpu(tmp_path / "quick", 0.002, waits=waits)
+    in_rounds = quick.samples.loc[quick.samples["phase"] == "sample", "host_s"]
+    assert bool(in_rounds.max() > 0.8 * DEVICE_S) is waits
+    assert launch_bound(summarise(quick)) == []
 
 
 def test_a_run_on_the_cpu_launches_nothing(tmp_path):

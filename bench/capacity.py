@@ -11,10 +11,10 @@ from bench.launch import Event, Launcher
 from bench.plan import Job
 from bench.spec import Case, Status, Workload
 
-MOST = 2**16
+MOST = 2**20
 """Sequences in a batch beyond which no larger one is tried."""
-TOO_MUCH = (Status.OUT_OF_MEMORY.value, Status.KILLED.value)
-"""How a try ends that does not fit: told by the allocator, or by the system that ends it."""
+ENDED_FOR_MEMORY = ("SIGKILL", "SIGABRT")
+"""How the system ends a process that takes too much, and how one ends itself that gets no more."""
 LARGEST = "largest_batch"
 
 
@@ -53,6 +53,8 @@ class Search:
     spend: Callable[[dict[str, float]], None]
     rows: list[Event] = field(default_factory=list, init=False)
     """What was measured with the largest batch that fitted so far."""
+    fitted: int = field(default=0, init=False)
+    """The largest batch that fitted so far."""
     tries: int = field(default=0, init=False)
     refusal: str = field(default="", init=False)
     """Why the last batch that did not fit did not."""
@@ -65,6 +67,12 @@ class Search:
         found = largest(self._fits)
         if not found:
             return []
+        if found >= MOST:
+            raise TryError(
+                Status.FAILED.value,
+                f"even a batch of {found:,} fits, and no larger one is tried: give a lower "
+                "--memory-limit or longer sequences",
+            )
         counted = {LARGEST: found, "capacity_tries": self.tries}
         rows = [{"metric": name, "unit": "1", "value": float(n)} for name, n in counted.items()]
         return [*rows, *self.rows]
@@ -83,15 +91,24 @@ class Search:
                     case "finished":
                         self.spend(event["spent"])
                     case "failed" | "ended" if event["status"] != Status.OK.value:
-                        return self._refused(batch_size, event["status"], event["reason"])
+                        return self._refused(batch_size, event)
         if rows is None:
             reason = "the worker ended without measuring it"
-            raise TryError(Status.FAILED.value, f"batch {batch_size}: {reason}")
-        self.rows = rows
+            raise self._broken(batch_size, Status.FAILED.value, reason)
+        self.rows, self.fitted = rows, batch_size
         return True
 
-    def _refused(self, batch_size: int, status: str, reason: str) -> bool:
-        if status not in TOO_MUCH:
-            raise TryError(status, f"batch {batch_size}: {reason}")
+    def _refused(self, batch_size: int, event: Event) -> bool:
+        status, reason = event["status"], event["reason"]
+        for_memory = status == Status.OUT_OF_MEMORY.value or (
+            status == Status.KILLED.value and event.get("signal") in ENDED_FOR_MEMORY
+        )
+        if not for_memory:
+            raise self._broken(batch_size, status, reason)
         self.refusal = reason
         return False
+
+    def _broken(self, batch_size: int, status: str, reason: str) -> TryError:
+        """What is known all the same stands in the reason."""
+        known = f" (a batch of {self.fitted} fits)" if self.fitted else ""
+        return TryError(status, f"batch {batch_size}: {reason}{known}")

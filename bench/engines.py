@@ -115,10 +115,33 @@ def module_outputs(result: Any) -> list[torch.Tensor]:
     return [value for value in result.to_tuple() if isinstance(value, torch.Tensor)]
 
 
-def require(variant: Variant, device: str) -> None:
-    """Raise UnsupportedError, with the reason, for what cannot run here; needs no model."""
+def require(variant: Variant, device: str, *, timed: bool = True) -> None:
+    """Raise UnsupportedError, with the reason, for what cannot run here; needs no model.
+
+    What runs only by emulation is no more to be `timed`, but may be counted.
+    """
     for problem in _problems(variant, device):
         raise UnsupportedError(problem)
+    for problem in _emulated(variant, device) if timed else ():
+        raise UnsupportedError(problem)
+
+
+def _emulated(variant: Variant, device: str) -> Iterable[str]:
+    import torch
+
+    if device != "cpu":
+        if variant.dtype == Dtype.BFLOAT16.value:
+            with torch.cuda.device(device):
+                if not torch.cuda.is_bf16_supported(including_emulation=False):
+                    yield f"{device} has no bfloat16 instructions: torch would emulate it"
+        return
+    checks = {
+        Dtype.BFLOAT16.value: torch.ops.mkldnn._is_mkldnn_bf16_supported,  # noqa: SLF001 - torch has no public one
+        Dtype.FLOAT16.value: torch.ops.mkldnn._is_mkldnn_fp16_supported,  # noqa: SLF001 - likewise
+    }
+    onednn = torch.backends.mkldnn.is_available()
+    if onednn and variant.dtype in checks and not checks[variant.dtype]():
+        yield f"this CPU has no {variant.dtype} instructions: torch would emulate it, far slower"
 
 
 def _problems(variant: Variant, device: str) -> Iterable[str]:
@@ -148,26 +171,13 @@ def _backend_problems(variant: Variant, device: str) -> Iterable[str]:
 
 
 def _cuda_problems(variant: Variant, device: str) -> Iterable[str]:
-    import torch
-
     if variant.dtype == Dtype.INT8.value:
         yield f"dynamic int8 quantisation runs on the CPU only, not on {device}"
-    if variant.dtype == Dtype.BFLOAT16.value and not torch.cuda.is_bf16_supported():
-        yield f"{device} has no bfloat16"
 
 
 def _cpu_problems(variant: Variant) -> Iterable[str]:
-    import torch
-
     if variant.attention == Attention.FLASH.value:
         yield "flash attention runs on CUDA only"
-    checks = {
-        Dtype.BFLOAT16.value: torch.ops.mkldnn._is_mkldnn_bf16_supported,  # noqa: SLF001 - torch has no public one
-        Dtype.FLOAT16.value: torch.ops.mkldnn._is_mkldnn_fp16_supported,  # noqa: SLF001 - likewise
-    }
-    onednn = torch.backends.mkldnn.is_available()
-    if onednn and variant.dtype in checks and not checks[variant.dtype]():
-        yield f"this CPU has no {variant.dtype} instructions: torch would emulate it, far slower"
     compiles = variant.compile != Compile.NONE.value
     if compiles and not any(map(shutil.which, (os.environ.get("CXX", ""), *COMPILERS))):
         yield "torch.compile on the CPU needs a C++ compiler: install g++ or clang"

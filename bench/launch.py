@@ -190,7 +190,7 @@ def ending(code: int, finished: bool, errors: TextIO) -> Event:
         name = names.get(-code, f"signal {-code}")
         hint = "; the system may have run out of memory" if name == "SIGKILL" else ""
         reason = f"the worker was ended by {name}{hint}"
-        return {"event": "ended", "status": "killed", "reason": reason}
+        return {"event": "ended", "status": "killed", "reason": reason, "signal": name}
     errors.seek(0)
     words = [line.strip() for line in errors.read().splitlines() if line.strip()]
     last = " | ".join(words[-STDERR_LINES:])

@@ -30,6 +30,9 @@ START_S = 7.0
 """Assumed seconds to start a worker and load the models, for the estimate before a run."""
 ASSUMED_FLOPS_PER_S = 1e11
 """Assumed speed of a forward, for the same estimate: about two current CPU cores in float32."""
+ENERGY_S = 3.0
+"""Seconds of a forward on CUDA over which its energy is counted, once: the counter moves every
+20-100 ms, which is a few percent of that."""
 TRIES = 14
 """Assumed processes until the largest batch is found."""
 MOST_THREADS = 1024
@@ -231,6 +234,7 @@ def estimate(cases: Sequence[Case], models: Sequence[Model], sampling: Sampling)
                     # A warm-up, and two rounds of which one begins with a dropped forward.
                     least = 4 * forward_s(case)
                     seconds += max(sampling.budget_s, repeats * least)
+                    seconds += ENERGY_S if case.device.startswith("cuda") else 0.0
                 else:
                     seconds += repeats * 4 * forward_s(case)
     limit = sampling.max_time_s

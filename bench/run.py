@@ -162,6 +162,9 @@ class Runner:
 
     def _capacity(self, case: Case) -> None:
         """Find the largest batch of a case; one that does not fit is an answer, not a failure."""
+        if self.repeats.get(case.id):  # found before the run was interrupted
+            self._finish(case, Stop.NONE)
+            return
 
         def before(tried: Case) -> None:
             self._stop_if_asked()

@@ -1,7 +1,8 @@
 """`bench run`'s own way from plan to exit code, with scripted workers that take their time.
 
 `python slow_run.py DIRECTORY [NUMBER [FAULT]]`: at a worker's NUMBER-th measurement it `hangs`, or
-no further process can be started (`refused`).
+no further process can be started (`refused`), or from there on it `dawdles`, so that however busy
+the machine is, a signal that is sent then comes before the end.
 """
 
 import errno
@@ -22,6 +23,7 @@ DIRECTORY = Path(sys.argv[1])
 NUMBER = int(sys.argv[2]) if len(sys.argv) > 2 else 0
 FAULT = sys.argv[3] if len(sys.argv) > 3 else "hangs"
 PAUSE_S = 0.05
+DAWDLE_S = 0.5
 begun = [0]
 
 
@@ -32,6 +34,10 @@ def script(job):
         if NUMBER and begun[0] >= NUMBER:
             if FAULT == "refused":
                 raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+            if FAULT == "dawdles":
+                time.sleep(DAWDLE_S)
+                yield event
+                continue
             sys.stdout.write("hangs\n")
             sys.stdout.flush()
             time.sleep(600)

@@ -13,6 +13,7 @@ from bench.grid import make_cases
 from bench.launch import ProcessLauncher
 from bench.measure.capacity import bound_cuda
 from bench.plan import Options, parse_bytes
+from bench.prepare import take_up
 from bench.registry import pick_models, pick_suites
 from bench.spec import Measure, Status
 from bench.stats import ratios
@@ -35,7 +36,7 @@ def test_the_largest_batch_is_found_by_doubling_and_bisection(true):
     assert max(tried) <= MOST
 
 
-def script(fitting, status="out-of-memory", reason=EXHAUSTED):
+def script(fitting, status="out-of-memory", reason=EXHAUSTED, signal="SIGKILL"):
     """A worker whose batches fit up to those of `fitting`, by model; others end so."""
 
     def run(work):
@@ -44,7 +45,7 @@ def script(fitting, status="out-of-memory", reason=EXHAUSTED):
         yield {"event": "begin", "cases": [one.id]}
         if one.workload.batch_size > fitting[one.model]:
             if status == Status.KILLED.value:
-                yield ended(status, reason)
+                yield {**ended(status, reason), "signal": signal}
                 return
             yield {"event": "failed", "case": one.id, "status": status, "reason": reason}
         else:
@@ -102,12 +103,48 @@ def test_a_model_of_which_not_even_one_sequence_fits_is_a_row_with_that_reason(m
 
 @pytest.mark.parametrize("status", ["failed", "timed-out"])
 def test_a_batch_that_could_not_be_tried_fails_the_case(make, status):
-    """It says nothing of memory; the batch stands in the reason."""
+    """It says nothing of memory; the batch stands in the reason, with the one that fitted."""
     runner = make(pair(measure=Measure.CAPACITY)[:1], script({"bert": 2}, status, "a broken thing"))
     runner.measure()
     assert list(statuses(runner).values()) == [status]
-    assert found(runner).cases["reason"][0] == "batch 4: a broken thing"
+    assert found(runner).cases["reason"][0] == ("batch 4: a broken thing (a batch of 2 fits)")
     assert found(runner).measurements.empty
+
+
+@pytest.mark.parametrize(
+    ("signal", "end"), [("SIGABRT", "ok"), ("SIGSEGV", "killed"), ("SIGILL", "killed")]
+)
+def test_only_signals_that_mean_memory_are_an_answer(make, signal, end):
+    """A crash is no sign of a batch that is too large."""
+    one = script({"bert": 2}, "killed", "the worker was ended", signal)
+    runner = make(pair(measure=Measure.CAPACITY)[:1], one)
+    runner.measure()
+    assert list(statuses(runner).values()) == [end]
+
+
+def test_a_limit_that_holds_any_batch_gives_no_number(make):
+    """The largest that was tried is not the largest that fits."""
+    runner = make(pair(measure=Measure.CAPACITY)[:1], script({"bert": 10 * MOST}))
+    runner.measure()
+    assert list(statuses(runner).values()) == ["failed"]
+    assert f"even a batch of {MOST:,} fits" in found(runner).cases["reason"][0]
+    assert found(runner).measurements.empty
+
+
+def test_a_search_that_has_ended_is_not_made_again_by_resume(make):
+    """Killed between the measurements and the row of its case: they are there once."""
+    cases = pair(measure=Measure.CAPACITY)[:1]
+    first = make(cases, script({"bert": 5}))
+    first.measure()
+    path = first.writer.directory / "cases.csv"
+    header, _ = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text(header, encoding="utf-8")
+    again = make(cases, script({"bert": 5}))
+    again.done, again.repeats = take_up(found(first), again.writer)
+    again.measure()
+    assert again.launcher.jobs == []
+    assert statuses(again) == {cases[0].id: "ok"}
+    assert list(found(again).measurements["metric"]).count("largest_batch") == 1
 
 
 def test_a_worker_that_ends_without_a_word_fails_the_case(make):

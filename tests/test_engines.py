@@ -1,6 +1,6 @@
 import importlib.util
 import shutil
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -10,10 +10,10 @@ from bench import engines
 from bench.clock import SystemClock
 from bench.errors import BenchError, UnsupportedError
 from bench.loading import load, make_inputs
-from bench.measure.forward import checked, load_engine, with_threads
+from bench.measure.forward import Loaded, checked, load_engine, with_threads
 from bench.measure.sameness import TOLERANCE, check, relative_error
 from bench.measure.session import Session, classify
-from bench.spec import Compares, Model, Status, Workload
+from bench.spec import Compares, Measure, Model, Status, Workload
 from bench.variant import REFERENCE, Variant
 
 ON_CPU = [
@@ -59,6 +59,53 @@ def test_sameness_is_looked_at_in_the_first_process_only():
     """It does not change from process to process."""
     one = session([case()], repeat=2)
     assert checked(one, load_engine(one, [case()]), case()) == {}
+
+
+@dataclass
+class Counting(engines.Engine):
+    """An engine that counts its forwards."""
+
+    forwards: int = 0
+
+    def bind(self, inputs):
+        """See Engine."""
+        del inputs
+
+        def forward():
+            self.forwards += 1
+
+        return forward
+
+    def tensors(self, result):
+        """See Engine."""
+        raise AssertionError(result)
+
+
+@pytest.mark.parametrize(("compiled", "forwards"), [("none", 0), ("default", 1)])
+def test_compiling_again_is_no_part_of_warming_up(compiled, forwards):
+    """In later processes the first forward compiles, before the warm-up tells a duration."""
+    one = replace(case(), variant=Variant(compile=compiled))
+    engine = Counting()
+    assert checked(session([one], repeat=2), Loaded(engine, {one.id: {}}), one) == {}
+    assert engine.forwards == forwards
+
+
+@pytest.mark.parametrize("measure", [Measure.STATIC, Measure.MEMORY, Measure.CAPACITY])
+def test_what_cannot_be_loaded_is_skipped_by_every_measure(measure):
+    """And what is only emulated is counted all the same."""
+    flash = replace(case(measure=measure), variant=Variant("bfloat16", attention="flash"))
+    with pytest.raises(UnsupportedError, match="CUDA only"):
+        session([flash]).load(flash)
+    emulated = case(measure=measure, dtype="bfloat16")
+    assert session([emulated]).load(emulated).dtype is torch.bfloat16
+
+
+def test_what_is_only_emulated_is_not_timed(monkeypatch):
+    """A type without instructions would be timed at something nobody would run."""
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
+    with pytest.raises(UnsupportedError, match="torch would emulate it"):
+        engines.require(Variant("bfloat16"), "cpu")
+    engines.require(Variant("bfloat16"), "cpu", timed=False)
 
 
 def test_another_function_is_refused():

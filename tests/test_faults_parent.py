@@ -18,6 +18,8 @@ from kill_resume import cycles
 from bench import records
 
 HERE = Path(__file__).parent
+SAMPLES_COME = 9
+"""The measurement of a slow run with which its first samples come."""
 posix = pytest.mark.skipif(os.name != "posix", reason="needs signals and pseudo-terminals")
 
 
@@ -121,7 +123,7 @@ def test_a_finished_run_that_lost_its_last_bytes_is_completed(tmp_path, table, m
 @posix
 def test_ctrl_c_once_finishes_what_is_being_measured(tmp_path):
     """The run stops between two measurements, says how to go on, and can."""
-    run = start(tmp_path / "run")
+    run = start(tmp_path / "run", SAMPLES_COME, "dawdles")
     wait_for(sampled(tmp_path / "run"))
     run.send_signal(signal.SIGINT)
     out, err = run.communicate(timeout=60)
@@ -176,6 +178,8 @@ def test_a_closed_terminal_ends_the_run_cleanly(tmp_path):
     master, slave = pty.openpty()
     run = start(
         tmp_path / "run",
+        SAMPLES_COME,
+        "dawdles",
         stdin=slave,
         stdout=slave,
         stderr=slave,

@@ -61,14 +61,22 @@ def test_one_parameter_more_is_a_change(tmp_path):
     assert comparison.exit_code() == 1
 
 
-def test_the_allocators_rounding_is_tolerated(tmp_path):
-    """A metric's stated tolerance is respected, and no more than that."""
-    one = static()
-    name = "cuda_peak_allocated_bytes"
+@pytest.mark.parametrize(
+    ("name", "device", "now", "verdict"),
+    [
+        ("cuda_peak_allocated_bytes", "cuda", 1009.0, Verdict.EQUAL),
+        ("cuda_peak_allocated_bytes", "cuda", 1011.0, Verdict.CHANGED),
+        ("peak_activation_bytes", "cuda:1", 1009.0, Verdict.EQUAL),
+        ("peak_activation_bytes", "cpu", 1001.0, Verdict.CHANGED),
+    ],
+)
+def test_the_allocators_rounding_is_tolerated(tmp_path, name, device, now, verdict):
+    """A metric's stated tolerance on CUDA is respected, and no more than that; a CPU has none."""
+    one = static(device=device)
     old = ([one], {"measured": {one.id: counts(1, **{name: 1000.0})}})
-    new = ([one], {"measured": {one.id: counts(1, **{name: 1009.0})}})
+    new = ([one], {"measured": {one.id: counts(1, **{name: now})}})
     found, _ = compared(tmp_path, old, new)
-    assert found[one.id, name].verdict is Verdict.EQUAL
+    assert found[one.id, name].verdict is verdict
 
 
 def test_a_vanished_case_and_a_vanished_metric_fail(tmp_path):

@@ -6,7 +6,8 @@ from fakes import FakeClock
 
 from bench import gpu
 from bench.kernel import Kernel
-from bench.measure.energy import ENERGY_S, per_forward_j
+from bench.measure.energy import per_forward_j
+from bench.plan import ENERGY_S
 from bench.watch import RoundWatch
 
 UUID = "0e1d5e0c-0000-4000-8000-000000000000"

@@ -199,7 +199,8 @@ def _one_case(
         return
     old, new = baseline.figures.get(key, {}), candidate.figures.get(key, {})
     for wanted in [m for m in old if _is_exact(m)]:
-        yield _exact_figure(name, wanted, old[wanted], new.get(wanted))
+        tolerance = metric(wanted).tolerance(key[KEY.index("device")])
+        yield _exact_figure(name, wanted, old[wanted], new.get(wanted), tolerance)
     for found in [m for m in new if _is_exact(m) and m not in old]:
         value = new[found]
         yield Finding(name, found, Verdict.NEW, value.unit, candidate=value.value)
@@ -210,11 +211,11 @@ def _is_exact(name: str) -> bool:
     return whole in METRICS and METRICS[whole].exact
 
 
-def _exact_figure(case: str, name: str, old: Value, new: Value | None) -> Finding:
+def _exact_figure(case: str, name: str, old: Value, new: Value | None, tolerance: float) -> Finding:
     if new is None:
         note = "in the baseline, no longer measured"
         return Finding(case, name, Verdict.MISSING, old.unit, baseline=old.value, note=note)
-    allowed = metric(name).tolerance * abs(old.value)
+    allowed = tolerance * abs(old.value)
     # Not `<`: a value that is no number is never equal.
     same = abs(new.value - old.value) <= allowed
     ratio = new.value / old.value if old.value else math.nan
@@ -226,7 +227,7 @@ def _exact_figure(case: str, name: str, old: Value, new: Value | None) -> Findin
         old.value,
         new.value,
         ratio,
-        note=f"tolerance {metric(name).tolerance:.0%}" if allowed else "",
+        note=f"tolerance {tolerance:.0%}" if allowed else "",
     )
 
 

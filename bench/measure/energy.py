@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 from bench.clock import NS, Clock
 from bench.gpu import Gpu
+from bench.plan import ENERGY_S
 
-ENERGY_S = 3.0
-"""The counter moves every 20-100 ms: over so long a time that is a few percent."""
 BETWEEN_LOOKS = 10
 """Forwards between two looks at the clock, each of which waits for the device."""
 

@@ -124,7 +124,11 @@ def _measure_group(session: Session, engines: dict[Key, Loaded], cases: list[Cas
     for case in cases:
         if case.id in found:
             values = facts[case.id] | disturbed | share(session, case, found[case.id], products)
-            values |= energy(session, case, forwards[case.id])
+            try:
+                values |= energy(session, case, forwards[case.id])
+            except Exception as error:  # noqa: BLE001 - see load_all
+                session.failed([case], error)
+                continue
             session.measured(case, values)
             session.samples(case, found[case.id])  # last: they say that this repeat is whole
 
@@ -134,10 +138,15 @@ def checked(session: Session, loaded: Loaded, case: Case) -> dict[str, float]:
 
     Raises BenchError when its output is not the reference's.
     """
-    if case.id not in loaded.expected:
-        return {}
     engine, facts = loaded.engine, dict(loaded.engine.facts)
     forward = with_threads(engine.bind(loaded.inputs[case.id]), case)
+    if case.id not in loaded.expected:
+        # What the first forward of a process compiles or sets up is no part of warming up, which
+        # ends after one long forward and tells how long a warm one takes.
+        if case.variant.compile != Compile.NONE.value or session.clock.has_device:
+            forward()
+            session.clock.synchronize()
+        return {}
     session.clock.synchronize()
     began = session.clock.wall_ns()
     result = forward()
@@ -168,11 +177,11 @@ def with_threads(forward: Callable[[], Any], case: Case) -> Callable[[], Any]:
 
 
 def energy(session: Session, case: Case, forward: Callable[[], object]) -> dict[str, float]:
-    """Energy per sequence, where the device counts it."""
+    """Energy per sequence, where the device counts it; in the first process alone."""
     import torch
 
     device = gpu.find(case.device)
-    if device is None:
+    if device is None or session.job.repeat > 1:
         return {}
     with torch.inference_mode(), session.spend("energy_s"):
         found = per_forward_j(device, session.clock, forward)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.clock import NS, Clock
+from bench.engines import require
 from bench.errors import BenchError, UnsupportedError
 from bench.loading import import_model_code, load
 from bench.metrics import metric
@@ -37,8 +38,10 @@ class Session:
     def load(self, case: Case, variant: Variant | None = None) -> torch.nn.Module:
         """Load the case's model and add the time it took to what was spent on loading.
 
-        As the case's variant, or as another `variant` from which that one is to be made.
+        As the case's variant, or as another `variant` from which that one is to be made. Raises
+        UnsupportedError for what cannot run here, however slowly.
         """
+        require(case.variant, case.device, timed=False)
         model, source = self.named(case.model)
         directory = Path(source.directory) if source.directory else None
         with self.spend("load_s"):
@@ -118,8 +121,12 @@ class Session:
             )
 
 
-OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "not enough memory", "bad_alloc")
-"""How torch's CPU allocator, its CUDA one and the C++ runtime say that memory is exhausted."""
+OUT_OF_MEMORY = (
+    *("can't allocate memory", "out of memory", "not enough memory", "bad_alloc"),
+    *("cublas_status_alloc_failed", "cudnn_status_alloc_failed"),
+)
+"""How torch's CPU allocator, its CUDA one, CUDA's libraries and the C++ runtime say that memory is
+exhausted."""
 
 
 def classify(error: BaseException) -> tuple[Status, str]:

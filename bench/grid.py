@@ -41,7 +41,8 @@ def make_cases(
                     key = (shared, suite.measure, model.name, variant, workload, device, threads)
                     cases.setdefault(key, case)
     if not cases:
-        raise UsageError(f"nothing to measure: {'; '.join(notes) or 'no case is left'}")
+        why = "; ".join(dict.fromkeys(notes)) or "no case is left"
+        raise UsageError(f"nothing to measure: {why}")
     return list(cases.values()), list(dict.fromkeys(notes))
 
 

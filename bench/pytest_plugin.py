@@ -65,7 +65,8 @@ def _prepared(config: pytest.Config) -> Prepared:
             )
             config.stash[PREPARED] = prepare(options)
         except (BenchError, ValueError) as error:
-            raise pytest.UsageError(str(error)) from None
+            # The one error that pytest shows here without a traceback.
+            raise pytest.Collector.CollectError(f"bench: {error}") from None
     prepared: Prepared = config.stash[PREPARED]
     return prepared
 
@@ -89,12 +90,20 @@ def bench_case(request: pytest.FixtureRequest) -> Callable[[Any], None]:
 
 
 def _module(config: pytest.Config, case: Case) -> Any:
-    """The case's model, loaded once per session."""
+    """The case's model, loaded once per session; a case that cannot run here is skipped."""
     import torch
 
+    from bench.engines import require
+    from bench.errors import UnsupportedError
     from bench.loading import load
     from bench.spec import Weights
 
+    if not case.variant.is_plain:
+        pytest.skip(f"{case.variant}: bench run {case.suite} compares its output first, and has it")
+    try:
+        require(case.variant, case.device)
+    except UnsupportedError as error:
+        pytest.skip(str(error))
     torch.set_num_threads(case.threads)
     modules = config.stash.setdefault(MODULES, {})
     key = (case.model, case.variant, case.device)

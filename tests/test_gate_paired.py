@@ -434,6 +434,7 @@ def test_our_models_are_no_test_of_another_projects_refs(tmp_path, monkeypatch):
         (("--threshold", "5"), "--threshold is 5"),
         (("--max-time", "0"), "--max-time is 0"),
         (("--seq-len", "0"), "--seq-len is 0"),
+        (("--dtype", "int8"), "--dtype is int8"),
         (("--clock", "cpu", "--device", "cuda"), "--clock is cpu"),
     ],
 )

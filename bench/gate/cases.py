@@ -15,7 +15,7 @@ from bench.loading import config_arguments
 from bench.plan import Options
 from bench.registry import pick_models
 from bench.spec import Case, Measure, Model, Workload
-from bench.variant import DEFAULT_ATTENTION, Variant
+from bench.variant import DEFAULT_ATTENTION, Dtype, Variant
 
 SUITE = "check"
 """What stands as the suite in the ids of these cases, and what `[tool.bench]` may name."""
@@ -37,6 +37,8 @@ class Asked:
     threads: int = 1
 
     def __post_init__(self) -> None:
+        if self.dtype == Dtype.INT8.value:
+            raise UsageError("--dtype is int8: the gate times modules as they are, none quantised")
         # The same checks, with the same words, as for a run.
         Options(
             batch_sizes=self.batch_sizes,

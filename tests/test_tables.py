@@ -1,4 +1,5 @@
 import math
+from pathlib import Path
 
 import pytest
 from fakes import case, case_row, pair, run_environment, sample_rows
@@ -243,3 +244,10 @@ def test_a_changed_byte_changes_no_number_silently(data):
     for name, cell, value in zip(columns, cells, found.iloc[0], strict=True):
         if columns[name] != "str":
             assert float(cell.strip('"')) == value
+
+
+@pytest.mark.parametrize("name", [*BATCHED, "pairs", "turns"])
+def test_the_columns_of_a_table_are_told_in_the_results_readme(name):
+    """In their order, by the names they have."""
+    text = (Path(__file__).parents[1] / "results" / "README.md").read_text(encoding="utf-8")
+    assert f"`{', '.join(TABLES[name])}`" in " ".join(text.split())

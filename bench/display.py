@@ -7,6 +7,7 @@ import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -234,29 +235,30 @@ def show_gains(out: Console, found: Sequence[Gain]) -> None:
     """Print what variants and threads gain over their reference, and what they cost."""
     from rich.table import Table
 
+    from bench.answer import short
     from bench.gains import speed_text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    names = ("suite", "model", "batch", "tokens", "run as", "latency", "speed", "against")
-    for name in (*names, "error", "compile", "file"):
-        table.add_column(
-            name, justify="right" if name in ("batch", "tokens", "latency") else "left"
-        )
-    for gain in found:
-        table.add_row(
-            gain.suite,
-            gain.model,
-            str(gain.workload.batch_size),
-            str(gain.workload.seq_len),
-            gain.label,
-            quantity(gain.latency_s, "s"),
-            speed_text(gain),
-            gain.reference,
-            "" if gain.error is None else f"{gain.error:.1g}",
-            "" if gain.compile_s is None else quantity(gain.compile_s, "s"),
-            "" if gain.artifact is None else quantity(gain.artifact, "B"),
-        )
-    out.print(table)
+    for reference, group in groupby(found, key=lambda gain: gain.reference):
+        gains = list(group)
+        columns = {
+            "model": [short(gain.model) for gain in gains],
+            "batch": [str(gain.workload.batch_size) for gain in gains],
+            "tokens": [str(gain.workload.seq_len) for gain in gains],
+            "latency": [quantity(gain.latency_s, "s") for gain in gains],
+            "speed": [speed_text(gain) for gain in gains],
+            "error": ["" if g.error is None else f"{g.error:.1g}" for g in gains],
+            "compile": ["" if g.compile_s is None else quantity(g.compile_s, "s") for g in gains],
+            "file": ["" if g.artifact is None else quantity(g.artifact, "B") for g in gains],
+        }
+        columns = {name: texts for name, texts in columns.items() if any(texts)}
+        title = f"speed against {reference}"
+        table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+        table.add_column("run as", overflow="fold")
+        for name in columns:
+            table.add_column(name, justify="left" if name == "model" else "right", no_wrap=True)
+        for gain, *texts in zip(gains, *columns.values(), strict=True):
+            table.add_row(gain.label, *texts)
+        out.print(table)
 
 
 def _cell(rows: pd.DataFrame, model: str, loud: Collection[str]) -> str:

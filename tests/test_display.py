@@ -1,3 +1,4 @@
+from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -6,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bench.display import TerminalDisplay, quantity, show_plan, show_results
+from bench.display import TerminalDisplay, quantity, show_gains, show_plan, show_results
+from bench.gains import Gain
 from bench.plan import estimate
-from bench.spec import Sampling, Status
+from bench.spec import Sampling, Status, Workload
 from bench.stats import ratios, summarise
 
 
@@ -143,3 +145,53 @@ def test_a_plan_shows_what_it_costs():
     lines = out.file.getvalue().splitlines()
     assert len(lines) == 4
     assert "4 cases in 3 worker processes, at most about 3 minutes" in lines[-1]
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_gains_are_never_cut_off(width):
+    """In a narrow window names are folded; what has no column in a table costs it no room."""
+    facts = {"suite": "variants", "model": "bert-base-uncased", "device": "cpu", "setting": ""}
+    compiled = Gain(
+        **facts,
+        case="",
+        workload=Workload(1, 128),
+        label="float32 sdpa compile-max-autotune",
+        reference="float32 eager",
+        threads=2,
+        speed=1.234,
+        low=1.2,
+        high=1.3,
+        latency_s=0.1,
+        error=1e-7,
+        compile_s=12.0,
+        artifact=438e6,
+    )
+    scaled = replace(
+        compiled, label="2 threads", reference="1 thread", compile_s=None, artifact=None, error=None
+    )
+    out = Console(file=StringIO(), width=width)
+    show_gains(out, [compiled, scaled])
+    first, second = out.file.getvalue().split("speed against ")[1:]
+    assert "…" not in first + second
+    assert all(word in first for word in ("1.23x [1.20, 1.30]", "12.0 s", "438 MB", "1e-07"))
+    assert second.split() == [
+        "1",
+        "thread",
+        "run",
+        "as",
+        "model",
+        "batch",
+        "tokens",
+        "latency",
+        "speed",
+        "2",
+        "threads",
+        "BERT",
+        "1",
+        "128",
+        "100",
+        "ms",
+        "1.23x",
+        "[1.20,",
+        "1.30]",
+    ]

@@ -10,6 +10,7 @@ from bench import records
 from bench.answer import launch_bound
 from bench.report import capacity, plot_family, plot_gains, write_report
 from bench.report.canvas import style
+from bench.report.verdict import verdict
 from bench.report.view import View
 from bench.report.why import answers
 from bench.sampling import Limits, Sampler
@@ -241,3 +242,12 @@ def test_largest_batches_are_a_table_of_the_page(tmp_path):
     assert [cell.replace("\u00a0", " ") for cell in table.rows[0][5:]] == ["980 MB", "1.00 GB"]
     page = write_report([tmp_path / "run"], tmp_path / "page").read_text(encoding="utf-8")
     assert "Largest batch that fits" in page
+
+
+def test_a_run_that_compared_ways_and_no_models_opens_with_the_best_of_them(tmp_path):
+    """It does not claim that nothing was timed."""
+    ways = [variant(way, m) for m in ("bert", "albert") for way in (REFERENCE, COMPILED)]
+    seen = view(tmp_path, {one: 0.5 if one.variant == COMPILED else 1.0 for one in ways})
+    said = " ".join(verdict(seen).sentences)
+    assert "bert runs fastest as float32 sdpa compile-default: 2.00× [" in said
+    assert "albert runs fastest as" in said

@@ -23,7 +23,7 @@ _WHERE_SPEED = {
     "noisy": "for speed, this run is too noisy to decide: bench doctor says what disturbs it",
     "open": "speed, as far as this run can tell, is no reason to choose either",
     "unknown": "speed needs more repeats (--repeats 5) before it can decide",
-    None: "speed was not measured",
+    None: "their speeds were not compared",
 }
 _FOR_SPEED = {
     "faster": "On this machine {name} is the faster choice.",

@@ -58,11 +58,11 @@ OF_FIGURES = (
 )
 """Titles (short for the list of sections) and figures."""
 MISSING = {
-    "latency": "No latency was measured in this run: bench run latency.",
-    "throughput": "No throughput was measured in this run: bench run throughput.",
+    "latency": "The latency of models was not compared in this run: bench run latency.",
+    "throughput": "The throughput of models was not compared in this run: bench run throughput.",
     "memory": "No memory was measured in this run: bench run memory.",
     "parameters": "No parameters were counted in this run: bench run parameters.",
-    "distribution": "There are no samples to show: no timed case finished.",
+    "distribution": "There are no samples to show: no case that compares models was timed.",
     "accuracy": "No model of this run has both a latency and a published result that we know of.",
 }
 

@@ -33,8 +33,12 @@ def intro(view: View) -> list[str]:
     found = gains.gains(view.summary, view.ratios)
     if not found:
         return []
-    said = [text.replace("x [", "× [") for text in gain_sentences(found)]
-    return [*said, HOW]
+    return [*sentences(found), HOW]
+
+
+def sentences(found: list[gains.Gain]) -> list[str]:
+    """What the terminal says of gains, as the page sets it."""
+    return [text.replace("x [", "× [") for text in gain_sentences(found)]
 
 
 def table(view: View) -> Table | None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from bench import gains
+from bench.report import variants
 from bench.report.advice import advice
 from bench.report.conclusions import overall, tally
 from bench.report.text import (
@@ -75,7 +77,7 @@ def _headline(view: View, context: Context, model: str, timed: pd.DataFrame) -> 
     )
     total = len(timed)
     ending = {
-        None: "; speed was not measured",
+        None: "; their speeds were not compared",
         "slower": ", not the faster one" if size is Relation.LESS else ", and the slower one",
         "faster": ", and the faster one",
         "partly slower": f"; it is slower at {found[Relation.MORE]} of {total} workloads",
@@ -129,7 +131,7 @@ def _pair(view: View, metric: str, model: str, context: Context) -> tuple[str, s
 def _speed(view: View, context: Context, timed: pd.DataFrame, model: str) -> str:
     name, other = view.names[model], view.names[view.reference]
     if timed.empty:
-        return f"How fast {name} is against {other} was not measured in this run."
+        return f"How fast {name} is against {other} was not measured in this run.{_ways(view)}"
     row = at(timed, view.workload("latency", context), model) or each(timed)[0]
     where = workload_text(row.batch_size, row.seq_len)
     measured = f"one forward takes {ratio_text(row)} as long; {context}"
@@ -145,6 +147,12 @@ def _speed(view: View, context: Context, timed: pd.DataFrame, model: str) -> str
         f"At {where} no difference in speed was found between {name} and {other}",
     )
     return f"{said} ({measured}){_in_all(timed, relation(row.low, row.high))}."
+
+
+def _ways(view: View) -> str:
+    """What a run that compared ways to run each model, and no models, found of them."""
+    found = [g for g in gains.gains(view.summary, view.ratios) if not g.threads_compared]
+    return "".join(f" {text}" for text in variants.sentences(found)[: len(view.models)])
 
 
 def _in_all(timed: pd.DataFrame, said: Relation) -> str:

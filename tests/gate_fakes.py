@@ -1,0 +1,89 @@
+"""Stand-ins for the gate's sides: pairs without processes, and a user's module under test."""
+
+from __future__ import annotations
+
+import math
+import random
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+from bench.gate import pairs
+from bench.gate.cases import Asked, order, timed_cases
+from bench.gate.pairs import CANDIDATE, SIDES
+from bench.gate.sides import Side
+
+
+class FakePair:
+    """A pair without processes: `seconds` gives the wall time of a forward by side and case."""
+
+    def __init__(self, seconds, failed=None, journal=None):
+        self.seconds, self._failed = seconds, failed or {}
+        self.journal = [] if journal is None else journal
+        self.closed = False
+
+    def failed(self):
+        """See Pair."""
+        return self._failed
+
+    def turn(self, side, case, forwards):
+        """See Pair."""
+        self.journal.append((side, forwards))
+        took = self.seconds(side, case)
+        return [(took, 2 * took)] * forwards
+
+    def close(self):
+        """See Pair."""
+        self.closed = True
+
+
+def slower_by(factor, noise=0.0, seed=3):
+    """Seconds of a forward: 0.1 on the baseline, `factor` times that on the candidate."""
+    rng = random.Random(seed)
+    return lambda side, _: (
+        0.1 * (factor if side == CANDIDATE else 1) * math.exp(rng.gauss(0, noise))
+    )
+
+
+FACTORY = """
+import torch
+
+def make():
+    module = torch.nn.Sequential(*[torch.nn.Linear(8, 8) for _ in range({layers})])
+    return module, [torch.ones(2, 8)]
+
+def breaks():
+    return (lambda x: x).no_such_attribute
+
+def tells_its_allocator():
+    import os
+    raise ValueError(os.environ["MALLOC_MMAP_MAX_"], os.environ["MALLOC_TRIM_THRESHOLD_"])
+"""
+
+
+def write_factory(directory, layers):
+    """A module under test, as a user has it."""
+    directory.mkdir(exist_ok=True)
+    (directory / "mine.py").write_text(
+        textwrap.dedent(FACTORY).format(layers=layers), encoding="utf-8"
+    )
+    return directory
+
+
+def real_pair(old, new, *names, python=sys.executable):
+    """Two real processes over the factories in two directories."""
+    both = {
+        name: Side(name, Path(python), (tree,), is_ours=False)
+        for name, tree in zip(SIDES, (old, new), strict=True)
+    }
+    cases = timed_cases(Asked(tuple(f"mine:{name}" for name in names)))
+    orders = {name: order(cases, side, Asked(), 0, {}) for name, side in both.items()}
+    return pairs.ProcessPair(both, orders, timeout_s=120)
+
+
+def git(directory, *arguments):
+    """Git with an author."""
+    who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    command = ["git", "-C", str(directory), *who, *arguments]
+    subprocess.run(command, check=True, capture_output=True)

@@ -1,0 +1,73 @@
+"""The gate's commands: options, and what they say."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from fakes import bench
+from gate_fakes import git, write_factory
+
+
+def test_our_models_are_no_test_of_another_projects_refs(tmp_path, monkeypatch):
+    """Both sides would run the same code: the user is told to name code of the project's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    tree = write_factory(tmp_path / "repository", 1)
+    git(tree, "init", "--quiet")
+    git(tree, "add", ".")
+    git(tree, "commit", "--quiet", "-m", "one")
+    done = bench("check", "--against", "HEAD", cwd=tree)
+    assert done.returncode == 2
+    assert "--model module:function" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--threshold", "5"), "--threshold is 5"),
+        (("--max-time", "0"), "--max-time is 0"),
+        (("--seq-len", "0"), "--seq-len is 0"),
+        (("--dtype", "int8"), "--dtype is int8"),
+        (("--clock", "cpu", "--device", "cuda"), "--clock is cpu"),
+    ],
+)
+def test_wrong_options_are_one_clear_line(tmp_path, options, told):
+    """Each is refused before any process is started."""
+    _refused(tmp_path, ("check", "--against", sys.executable, *options), told)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--pairs", "2"), "--pairs is 2"),
+        (("--timeout", "-1"), "--timeout is -1"),
+        (("--study", "--timeout", "nan"), "--timeout is nan"),
+        (("--study", "--gate-runs", "-3"), "--gate-runs is -3"),
+    ],
+)
+def test_a_study_of_noise_with_wrong_options_is_refused(tmp_path, options, told):
+    """Nothing is left behind."""
+    _refused(tmp_path, ("noise", *options), told)
+
+
+def _refused(directory, command, told):
+    done = bench(*command, cwd=directory)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert told in done.stderr
+    assert not list(directory.iterdir())
+
+
+def test_a_study_of_code_that_is_not_there_says_so(tmp_path):
+    """Its calibration needs every case; the reason of the side is told, without a traceback."""
+    done = bench("noise", "--study", "--model", "typo:make", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "No module named 'typo'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_command_says_what_is_missing(tmp_path):
+    """Without a baseline or another side there is nothing to check against: exit code 2."""
+    done = bench("check", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--baseline" in done.stderr

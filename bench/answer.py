@@ -176,8 +176,9 @@ def verdict(row: Any) -> str:
     """What a ratio's interval allows to say about speed; nothing when it is not known."""
     if math.isnan(row.low) or math.isnan(row.high):
         return ""
+    # Of more than twice as much percents only confuse: the ratio says it.
     if row.low > 1:
-        return f": {row.ratio - 1:.0%} slower" if row.ratio >= 1.005 else ": slower"
+        return f": {row.ratio - 1:.0%} slower" if 1.005 <= row.ratio < 2 else ": slower"
     if row.high < 1:
-        return f": {1 - row.ratio:.0%} faster" if row.ratio <= 0.995 else ": faster"
+        return f": {1 - row.ratio:.0%} faster" if 0.5 < row.ratio <= 0.995 else ": faster"
     return ": too noisy to tell" if row.high > TOO_NOISY * row.low else ": no difference found"

@@ -81,7 +81,8 @@ def test_equal_sizes_are_told_as_equal():
         (1.3, 0.6, 2.8, "1.30x [0.60, 2.80] as long as BERT: too noisy to tell."),
         (1.0021, 1.0006, 1.0036, "1.002x [1.001, 1.004] as long as BERT: slower."),
         (1.2, math.nan, math.nan, "1.20x [interval unknown] as long as BERT."),
-        (2.5, 1.5, 4.1, "2.50x [1.50, 4.10] as long as BERT: 150% slower."),
+        (2.5, 1.5, 4.1, "2.50x [1.50, 4.10] as long as BERT: slower."),
+        (0.1, 0.09, 0.11, "0.10x [0.09, 0.11] as long as BERT: faster."),
     ],
 )
 def test_a_speed_is_told_with_its_interval(ratio, low, high, told):

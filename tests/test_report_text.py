@@ -63,8 +63,10 @@ def test_words_follow_the_interval_and_not_the_estimate():
     assert text.change(row, "slower", "faster") == "no difference found"
     row = SimpleNamespace(ratio=1.17, low=0.43, high=3.2)
     assert text.change(row, "slower", "faster") == "too noisy to tell"
-    row = SimpleNamespace(ratio=0.5, low=0.4, high=0.6)
-    assert text.change(row, "slower", "faster").replace(text.NBSP, " ") == "50 % faster"
+    row = SimpleNamespace(ratio=0.6, low=0.5, high=0.7)
+    assert text.change(row, "slower", "faster").replace(text.NBSP, " ") == "40 % faster"
+    row = SimpleNamespace(ratio=0.25, low=0.2, high=0.3)
+    assert text.change(row, "slower", "faster") == "4.0× faster"
     row = SimpleNamespace(ratio=1.1, low=math.nan, high=math.nan)
     assert text.change(row, "slower", "faster") == "too few repeats to say"
 

@@ -8,7 +8,7 @@ from fakes import QueueClock, QueueCuda, case, case_row, run_environment, write_
 
 from bench import records
 from bench.answer import launch_bound
-from bench.report import capacity, plot_family, plot_gains, write_report
+from bench.report import capacity, cards, plot_family, plot_gains, write_report
 from bench.report.canvas import style
 from bench.report.verdict import verdict
 from bench.report.view import View
@@ -251,3 +251,35 @@ def test_a_run_that_compared_ways_and_no_models_opens_with_the_best_of_them(tmp_
     said = " ".join(verdict(seen).sentences)
     assert "bert runs fastest as float32 sdpa compile-default: 2.00× [" in said
     assert "albert runs fastest as" in said
+
+
+def test_of_many_models_the_page_opens_with_three_and_a_table_has_all(tmp_path):
+    """Neither sentences nor cards go on for pages."""
+    names = [f"bert-{i}" for i in range(7)]
+    seconds = {case(name): 1.0 + 0.1 * i for i, name in enumerate(names)}
+    measured = {one.id: {"stored_parameters": [1e6], "weight_bytes": [4e6]} for one in seconds}
+    seen = view(tmp_path, seconds, measured)
+    said = verdict(seen).sentences
+    assert said[-1].replace("\u00a0", " ") == "3 more models are in the table."
+    assert not any("bert-4" in text for text in said)
+    assert all(len(card.entries) == 3 for card in cards.cards(seen) if card.entries)
+    table = cards.table(seen)
+    assert [row[0] for row in table.rows] == names[1:]
+    assert table.rows[5][table.columns.index("Latency")].startswith("1.600× [")
+    page = write_report([seen.run.directory], tmp_path / "page").read_text(encoding="utf-8")
+    assert "Every model against bert-0" in page
+
+
+def test_few_models_need_no_table_of_models(tmp_path):
+    """The cards hold them all."""
+    assert cards.table(view(tmp_path, {case("bert"): 1.0, case("albert"): 1.1})) is None
+
+
+def test_names_of_points_that_lie_together_do_not_cover_each_other(tmp_path):
+    """Each is written where there is room."""
+    seconds = {case(name): 1.0 for name in ("bert", "albert", "roberta", "electra")}
+    measured = {one.id: {"stored_parameters": [1e8]} for one in seconds}
+    found = drawn(plot_family.family, view(tmp_path, seconds, measured))
+    boxes = [text.get_window_extent() for text in found.figure.axes[0].texts]
+    assert len(boxes) == 4
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[i + 1 :])

@@ -186,6 +186,42 @@ def end_labels(figure: Figure, axes: Axes, labels: Sequence[tuple[float, float, 
         )
 
 
+PLACES = tuple((dx, dy) for dy in (-10, 10, -24, 24, -38, 38) for dx in (9, -9))
+"""Where a point's name may stand, in points from it: the nearest place that is free is taken."""
+
+
+def point_labels(
+    figure: Figure, axes: Axes, labels: Sequence[tuple[float, float, str, str]]
+) -> None:
+    """Write each (x, y, text, colour) beside its point, where it covers no other name or point."""
+    from matplotlib.transforms import Bbox
+
+    figure.draw_without_rendering()
+    size = TEXT * figure.dpi / 72
+    taken = []
+    for x, y, _, _ in labels:
+        left, bottom = axes.transData.transform((x, y)) - size / 2
+        taken.append(Bbox.from_bounds(left, bottom, size, size))
+    for x, y, text, colour in labels:
+        for dx, dy in PLACES:
+            name = axes.annotate(
+                text,
+                (x, y),
+                xytext=(dx, dy),
+                textcoords="offset points",
+                ha="left" if dx > 0 else "right",
+                va="center",
+                color=colour,
+                fontweight="bold",
+            )
+            box = name.get_window_extent()
+            free = not any(box.overlaps(other) for other in taken)
+            if (free and box.x0 >= axes.bbox.x0) or (dx, dy) == PLACES[-1]:
+                taken.append(box)
+                break
+            name.remove()
+
+
 def ratio_limits(low: float, high: float) -> tuple[float, float]:
     """Ends of an axis of ratios: 1, every whisker, and a little room beyond."""
     low, high = min(low, 1 / RATIO_ROOM), max(high, RATIO_ROOM)

@@ -10,11 +10,13 @@ import pandas as pd
 
 from bench.report.advice import PEAK
 from bench.report.canvas import Look
+from bench.report.tables import Table
 from bench.report.text import Relation, bounds, change, fewer, quantity, relation, smaller, times
 from bench.report.view import Context, View, at, workload_text
 
 SPAN = math.log(20.0)
 """A card's strip reaches from 1/20 to 20, logarithmic."""
+EXACT = "exact"
 STRIP = 120.0
 """Width of the strip in its own units."""
 
@@ -53,6 +55,31 @@ class Card:
 
 def cards(view: View) -> list[Card]:
     """The five cards of the page's top."""
+    return _cards(view, view.headlined or [view.reference])
+
+
+def table(view: View) -> Table | None:
+    """What the cards say, of every model: where there are more of them than cards can hold."""
+    if view.others == view.headlined:
+        return None
+    found = _cards(view, view.others)
+    rows = [
+        [view.names[model], *(_cell(card.entries[i]) if card.entries else "" for card in found)]
+        for i, model in enumerate(view.others)
+    ]
+    caption = f"Every model against {view.names[view.reference]}"
+    heads = ["Model", *(card.title for card in found)]
+    where = [f"{card.title.lower()}: {card.where}" for card in found if card.entries]
+    note = f"In brackets the 95 % interval. {'; '.join(where).capitalize()}."
+    return Table("every-model", caption, heads, rows, set(range(1, len(heads))), note=note)
+
+
+def _cell(entry: Entry) -> str:
+    bounds = "" if entry.interval == EXACT else entry.interval
+    return " ".join(filter(None, (entry.big, bounds)))
+
+
+def _cards(view: View, models: list[str]) -> list[Card]:
     context = view.contexts[0]
     peak = next((m for m in PEAK if len(view.values(m, context))), PEAK[-1])
     wanted = (
@@ -62,7 +89,7 @@ def cards(view: View) -> list[Card]:
         ("Latency", "latency", "median of all samples", "latency"),
         ("Throughput", "throughput_sequences", "sequences per second", "throughput"),
     )
-    return [_card(view, context, *row) for row in wanted]
+    return [_card(view, context, models, *row) for row in wanted]
 
 
 def _disk(view: View, context: Context) -> tuple[str, str, str]:
@@ -77,13 +104,20 @@ def _peak_words(metric: str) -> str:
     return "peak RSS above the libraries" if metric == "peak_rss_bytes" else "CUDA allocator’s peak"
 
 
-def _card(view: View, context: Context, title: str, metric: str, what: str, suite: str) -> Card:
+def _card(
+    view: View,
+    context: Context,
+    models: list[str],
+    title: str,
+    metric: str,
+    what: str,
+    suite: str,
+) -> Card:
     values, ratios = view.values(metric, context), view.compared(metric, context)
     if values.empty:
         return Card(title, what, [], f"not measured: bench run {suite}")
     workload = _workload(view, metric, context, values)
     place = f"{what}, {workload_text(*workload)}" if _varies(metric) else what
-    models = view.others or [view.reference]
     entries = []
     for model in models:
         own, row = at(values, workload, model), at(ratios, workload, model)
@@ -133,7 +167,7 @@ def _entry(view: View, metric: str, row: Any, pair: tuple[Any, Any]) -> Entry:
     return Entry(
         view.names[row.model],
         times(row.ratio, row.low, row.high),
-        "exact" if exact else bounds(row.low, row.high),
+        EXACT if exact else bounds(row.low, row.high),
         words,
         values,
         _strip(row, Look(view.models).colour(row.model)),

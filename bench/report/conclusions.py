@@ -48,8 +48,12 @@ def speed_conclusion(
         if len(own):
             parts.append(_of_model(view, model, own, across, inverse=inverse))
     if len(parts) > 2:
-        parts = [*parts[:2], f"{len(parts) - 2} more models below"]
-    return "; ".join(parts)
+        return f"{parts[0]}; {len(parts) - 1} more models below"
+    # Names keep their capitals; of sentences only the first begins with one.
+    return "; ".join(
+        text.replace("No difference", "no difference", 1).replace("Too ", "too ", 1) if i else text
+        for i, text in enumerate(parts)
+    )
 
 
 def _of_model(

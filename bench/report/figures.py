@@ -41,7 +41,7 @@ DRAW: dict[str, Callable[[View, Context], Drawn | None]] = {
 IN_EVERY_CONTEXT = ("latency", "throughput", "memory")
 """Drawn for each device, dtype, attention and number of threads; the others for the first."""
 MOST_CONTEXTS = 4
-TITLE_WIDTH = 52
+TITLE_WIDTH = 48
 """Characters of a title line in a file of its own."""
 
 

@@ -51,7 +51,7 @@ def render(views: list[View], main: View, parts: list[Section]) -> str:
     """The page's HTML, with as many downloads as its size allows."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    from bench.report.cards import STRIP, cards
+    from bench.report.cards import STRIP, cards, table
     from bench.report.downloads import downloads
     from bench.report.notices import notices
     from bench.report.tables import FILTERS
@@ -76,6 +76,7 @@ def render(views: list[View], main: View, parts: list[Section]) -> str:
         day=day(str(main.facts.get("started", "no date"))),
         verdict=verdict(main),
         cards=cards(main),
+        every_model=table(main),
         strip=STRIP,
         notices=notices(views),
         sections=parts,

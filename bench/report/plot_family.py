@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.report import canvas
 from bench.report.canvas import Drawn, Look
-from bench.report.text import fewer, significant
+from bench.report.text import fewer, ratio_text, significant
 from bench.report.view import Context, View, at, workload_text
 
 LEAST = 3
@@ -59,18 +59,14 @@ def family(view: View, context: Context) -> Drawn | None:
             capsize=4,
             linestyle="none",
         )
-        axes.annotate(
-            view.labels[model],
-            (stored / MILLION, row.value * 1e3),
-            xytext=(8, -11),
-            textcoords="offset points",
-            va="center",
-            color=look.colour(model),
-            fontweight="bold",
-        )
     _scales(axes, points)
     axes.set_xlabel("Stored parameters, million (log)")
     axes.set_ylabel(f"Latency at {workload_text(*workload)}, ms (log)")
+    names = [
+        (stored / MILLION, row.value * 1e3, view.labels[model], look.colour(model))
+        for model, stored, row in points
+    ]
+    canvas.point_labels(figure, axes, names)
     notes = (
         (
             "Across: what a model stores, counted. Up: what one forward takes, with its interval. "
@@ -82,7 +78,9 @@ def family(view: View, context: Context) -> Drawn | None:
         ),
     )
     alt = "Latency against stored parameters, both logarithmic, a point per model."
-    return Drawn(_title(view, points), notes, figure, alt)
+    ratios = view.compared("latency", context)
+    paired = {model: at(ratios, workload, model) for model, _, _ in points}
+    return Drawn(_title(view, points, paired), notes, figure, alt)
 
 
 def family_of(model: str) -> str:
@@ -110,8 +108,11 @@ def _scales(axes: Any, points: list[tuple[str, float, Any]]) -> None:
         canvas.plain_log(axis, canvas.log_ticks(low / 1.6, high * room))
 
 
-def _title(view: View, points: list[tuple[str, float, Any]]) -> str:
-    """The largest difference in storage between two models that take about the same time."""
+def _title(view: View, points: list[tuple[str, float, Any]], paired: dict[str, Any]) -> str:
+    """The largest difference in storage between two models that take about the same time.
+
+    One of them the reference where there is such a pair: that ratio was measured in turn.
+    """
     pairs = [
         (small, large)
         for small in points
@@ -124,9 +125,12 @@ def _title(view: View, points: list[tuple[str, float, Any]]) -> str:
         took = significant(slowest[2].value / fastest[2].value, 2)
         names = (view.names[p[0]] for p in (fastest, slowest))
         return "From {} to {} a forward takes {}× as long".format(*names, took)
-    small, large = max(pairs, key=lambda pair: pair[1][1] / pair[0][1])
-    took = significant(small[2].value / large[2].value)
+    usual = [pair for pair in pairs if pair[1][0] == view.reference and paired[pair[0][0]]]
+    small, large = max(usual or pairs, key=lambda pair: pair[1][1] / pair[0][1])
+    took = f"about {significant(small[2].value / large[2].value, 2)}×"
+    if usual:
+        took = ratio_text(paired[small[0]])
     return (
         f"{view.names[small[0]]} stores {fewer(small[1] / large[1])} parameters than "
-        f"{view.names[large[0]]}, and a forward of it takes {took}× as long"
+        f"{view.names[large[0]]}, and a forward of it takes {took} as long"
     )

@@ -62,15 +62,21 @@ def memory(view: View, context: Context) -> Drawn | None:
     return Drawn(_memory_title(view, context, workloads), notes, figure, alt)
 
 
+FARTHEST = 1000
+"""Times as many tokens as were counted: how far lines are drawn on to where they meet."""
+
+
 def crossover(view: View, context: Context) -> Drawn | None:
     """Weights plus activations by tokens in a batch: where two models need the same."""
-    lines = need_lines(view, context)
+    drawn = (view.reference, *view.headlined)
+    lines = {m: line for m, line in need_lines(view, context).items() if m in drawn}
     if len(lines) < 2 or view.reference not in lines:
         return None
     look = Look(view.models)
-    meeting = {m: found for m in view.others if m in lines and (found := meet(view, lines, m))}
+    meeting = {m: found for m in view.headlined if m in lines and (found := meet(view, lines, m))}
     measured = max(line.tokens.max() for line in lines.values())
-    right = max(measured, *(1.6 * x for x in meeting.values() if x < 100 * measured), 1024)
+    spoken_of = list(meeting.values())[:1]  # the title's
+    right = max(measured, *(1.6 * x for x in spoken_of if x < FARTHEST * measured), 1024)
     figure, (axes,) = canvas.new(3.6)
     ends = []
     for model, line in lines.items():
@@ -81,7 +87,7 @@ def crossover(view: View, context: Context) -> Drawn | None:
         axes.plot(inside, line.at(inside) / MB, color=colour)
         axes.plot(line.tokens, line.need / MB, look.marker(model), color=colour)
         ends.append((right, float(line.at(right)) / MB, view.labels[model], colour))
-    for tokens in meeting.values():
+    for tokens in spoken_of:
         axes.axvline(tokens, color=canvas.MUTED, linewidth=1)
     axes.set_xlim(0, right)
     axes.set_ylim(bottom=0)
@@ -96,7 +102,7 @@ def crossover(view: View, context: Context) -> Drawn | None:
             "Marks are counted; dashed lines go on at the same bytes per token, which the "
             "feed-forward’s temporaries set."
         ),
-        *(_slope_note(view, lines, m) for m in view.others if m in lines),
+        *(_slope_note(view, lines, m) for m in view.headlined if m in lines),
     )
     alt = "Weights plus peak activations in MB against tokens in one forward, a line per model."
     return Drawn(_crossover_title(view, lines, meeting), notes, figure, alt)
@@ -155,7 +161,7 @@ def _crossover_title(view: View, lines: dict[str, Line], meeting: dict[str, floa
         if tokens > max(line.tokens.max() for line in lines.values()):
             return f"By extrapolation, {name} needs more memory than {other} a{where}"
         return f"A{where}, {name} needs more memory than {other}"
-    model = next(m for m in view.others if m in lines)
+    model = next(m for m in view.headlined if m in lines)
     own, base = lines[model], lines[view.reference]
     word = "less" if own.weights <= base.weights and own.per_token <= base.per_token else "more"
     return f"{view.names[model]} needs {word} memory than {view.names[view.reference]} at any size"

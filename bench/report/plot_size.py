@@ -134,7 +134,7 @@ def work(view: View, context: Context) -> Drawn | None:
     rungs = [
         (label, row)
         for metric, label in LADDER
-        for model in view.others
+        for model in view.headlined
         if (row := _rung(view, context, metric, model, workload)) is not None
     ]
     if len(rungs) < 2:
@@ -143,8 +143,8 @@ def work(view: View, context: Context) -> Drawn | None:
     labels = list(dict.fromkeys(label for label, _ in rungs))
     figure, (axes,) = canvas.new(1.2 + 0.42 * len(labels))
     for label, row in rungs:
-        spread = 0.22 * (view.others.index(row.model) - (len(view.others) - 1) / 2)
-        _mark(axes, row, labels.index(label) + spread, look, alone=len(view.others) == 1)
+        spread = 0.22 * (view.headlined.index(row.model) - (len(view.headlined) - 1) / 2)
+        _mark(axes, row, labels.index(label) + spread, look, alone=len(view.headlined) == 1)
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.set_xscale("log")

@@ -24,7 +24,7 @@ BANDS = (
     "processes, which holds the luck of each process as well as the noise within it."
 )
 PAIRED = (
-    "The lower panel is the comparison to trust: both models ran in turn in the same process, so "
+    "The lower panel is the comparison to trust: the models ran in turn in the same process, so "
     "what slowed one slowed the other. A whisker that crosses 1 means no difference was found; a "
     "long one, that the run could hardly have found any."
 )

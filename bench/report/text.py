@@ -114,10 +114,10 @@ def ratio_text(row: Any) -> str:
 
 
 def percent(ratio: float) -> str:
-    """How far a ratio is from 1: `3 %`, or `2.4×` where percents stop reading well."""
+    """How far a ratio is from 1: `3 %`, or `2.4×`, either way, where percents read badly."""
     away = abs(ratio - 1) * 100
-    if ratio >= 2:
-        return f"{significant(ratio, 2)}×"
+    if not 0.5 < ratio < 2:
+        return f"{significant(max(ratio, 1 / ratio if ratio else math.inf), 2)}×"
     return f"{away:.0f}{NBSP}%" if away >= 1 else f"{significant(away, 1)}{NBSP}%"
 
 

@@ -44,12 +44,17 @@ def verdict(view: View) -> Verdict:
     headline = _headline(view, context, model, timed)
     sentences = [_size(view, context, model), _speed(view, context, timed, model)]
     sentences.append(advice(view, context, model, timed))
-    for other in view.others[1:]:
+    for other in view.headlined[1:]:
         rows = _timed(view, context, other)
         sentences.append(
             " ".join(
                 s for s in (_size(view, context, other), _speed(view, context, rows, other)) if s
             )
+        )
+    more = len(view.others) - len(view.headlined)
+    if more:
+        sentences.append(
+            f"{count(more, 'more model')} {'is' if more == 1 else 'are'} in the table."
         )
     sentences += [_elsewhere(view, c, model) for c in view.contexts[1:]]
     return Verdict(headline, [s for s in sentences if s])

@@ -29,6 +29,10 @@ PREFERRED = (1, 128)
 """Batch size and sequence length that headlines are about, where they were timed."""
 
 
+MOST_IN_HEAD = 3
+"""Models beside the reference of which the page's top speaks one by one."""
+
+
 @dataclass(frozen=True)
 class Context:
     """How forwards were run; only cases of one context are drawn in one figure."""
@@ -102,6 +106,11 @@ class View:
     def others(self) -> list[str]:
         """All models but the reference."""
         return self.models[1:]
+
+    @property
+    def headlined(self) -> list[str]:
+        """The models that the page opens with; any further ones are rows of a table there."""
+        return self.others[:MOST_IN_HEAD]
 
     @cached_property
     def names(self) -> dict[str, str]:

@@ -42,7 +42,7 @@ def answers(view: View) -> list[Answer]:
     context, model = view.contexts[0], view.others[0]
     found = (
         _speed(view, context, model),
-        *(_implementation(view, context, model) for model in view.others),
+        *(_implementation(view, context, model) for model in view.headlined),
         _memory(view, context, model),
         _export(view, context, model),
         _loading(view, context, model),
@@ -131,7 +131,7 @@ def _shares(usual: Any, fused: Any) -> str:
     if extra in UNTOLD or (extra is Relation.MORE and left in UNTOLD):
         return "That is too noisy to say how much of the time is implementation."
     if extra is not Relation.MORE:
-        return "So there is no extra time of which implementation could be a part."
+        return "So this run found no extra time of which implementation could be a part."
     if left is not Relation.MORE:
         return "So its extra time is implementation: of architecture no cost was found."
     if fused.high < usual.low:

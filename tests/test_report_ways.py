@@ -265,7 +265,7 @@ def test_of_many_models_the_page_opens_with_three_and_a_table_has_all(tmp_path):
     assert all(len(card.entries) == 3 for card in cards.cards(seen) if card.entries)
     table = cards.table(seen)
     assert [row[0] for row in table.rows] == names[1:]
-    assert table.rows[5][table.columns.index("Latency")].startswith("1.600× [")
+    assert table.rows[5][table.columns.index("Latency")].startswith("1.60×")
     page = write_report([seen.run.directory], tmp_path / "page").read_text(encoding="utf-8")
     assert "Every model against bert-0" in page
 

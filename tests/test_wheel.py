@@ -1,0 +1,61 @@
+"""The installed package: what a wheel carries works from any directory, without the checkout."""
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from fakes import bench_environment
+
+ROOT = Path(__file__).parent.parent
+SOURCES = ("pyproject.toml", "README.md", "LICENSE", "bench", "suites")
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """A directory with what the wheel would put into site-packages."""
+    place = tmp_path_factory.mktemp("wheel")
+    for name in SOURCES:
+        source, copy = ROOT / name, place / "tree" / name
+        if source.is_dir():
+            shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            copy.parent.mkdir(exist_ok=True)
+            shutil.copyfile(source, copy)
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(place)]
+    done = subprocess.run(
+        [*command, str(place / "tree")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    (wheel,) = place.glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(place / "site")
+    return place / "site"
+
+
+def test_an_installed_wheel_measures_and_makes_a_page_from_any_directory(
+    installed, tiny_models, tmp_path
+):
+    """Suites, templates, style and script are all in it; workers import it as well."""
+    environment = {**bench_environment(), "PYTHONPATH": str(installed)}
+
+    def run(*words):
+        return subprocess.run(
+            [sys.executable, *map(str, words)],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    where = run("-c", "import bench, suites; print(bench.__file__, suites.__file__)").stdout.split()
+    assert all(path.startswith(str(installed)) for path in where)
+    one = ("--model", tiny_models["bert"], "--weights", "random", "--seq-len", "8")
+    done = run("-m", "bench.cli", "run", "parameters", "memory", *one, "--output", "out")
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "reports" / "out" / "index.html").read_text(encoding="utf-8")
+    assert "<style>" in page
+    assert "<script>" in page

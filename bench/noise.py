@@ -20,6 +20,8 @@ STEAL_SHARE = 0.01
 """Of all CPU time: what a hypervisor takes beyond this is more than its own upkeep."""
 FREQUENCY_SPREAD = 0.05
 """Of the median frequency, between the lowest and the highest round."""
+READS_PER_S = 1.0
+"""Page faults that read the disk: a lone one delays one forward of hundreds."""
 FAULTS_PER_S = 10_000.0
 """Page faults without the disk, at some 2 microseconds each: a few percent of the time."""
 KEEP_FREED = " ".join(f"{name}={value}" for name, value in STEADY_ALLOCATOR.items())
@@ -114,7 +116,7 @@ def _causes(rounds: pd.DataFrame, cores: int, doctor: Doctor, fewer: str) -> Ite
             f"a second: start with {KEEP_FREED} (glibc keeps it then)"
         )
     read = float(rounds["major_faults"].sum())
-    if read:
+    if read / seconds > READS_PER_S:
         yield f"{read:.0f} page faults read the disk: free memory before a run"
 
 

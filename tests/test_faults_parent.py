@@ -23,8 +23,15 @@ SAMPLES_COME = 9
 posix = pytest.mark.skipif(os.name != "posix", reason="needs signals and pseudo-terminals")
 
 
+def default_signals():
+    """Heard again, whatever the tests were started from: a background job ignores Ctrl-C."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def start(directory, *arguments, **streams):
     """Start a slow run."""
+    streams.setdefault("preexec_fn", default_signals if os.name == "posix" else None)
     return subprocess.Popen(
         [sys.executable, str(HERE / "slow_run.py"), str(directory), *map(str, arguments)],
         env={**bench_environment(), "PYTHONPATH": f"{HERE}:{bench_environment()['PYTHONPATH']}"},
@@ -175,6 +182,10 @@ def test_a_closed_terminal_ends_the_run_cleanly(tmp_path):
     import fcntl
     import termios
 
+    def own_terminal():
+        default_signals()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
     master, slave = pty.openpty()
     run = start(
         tmp_path / "run",
@@ -184,7 +195,7 @@ def test_a_closed_terminal_ends_the_run_cleanly(tmp_path):
         stdout=slave,
         stderr=slave,
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        preexec_fn=own_terminal,
     )
     os.close(slave)
     os.set_blocking(master, False)

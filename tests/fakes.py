@@ -6,6 +6,8 @@ Also tiny real models and small runs, written through the same doors that the to
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -447,8 +449,16 @@ def bench(*arguments: object, cwd: Path, timeout: float = 120) -> subprocess.Com
 
 
 def bench_environment() -> dict[str, str]:
-    """The environment for a command: the checkout importable, the hub never asked."""
-    import os
+    """The environment for a command: the checkout importable, the hub never asked.
 
+    Nothing of a pytest that runs tests side by side, since pytest-benchmark measures nothing then.
+    """
     root = str(Path(records.__file__).parents[1])
-    return {**os.environ, "PYTHONPATH": root, "HF_HUB_OFFLINE": "1", "COLUMNS": "120"}
+    kept = {name: value for name, value in os.environ.items() if "XDIST" not in name}
+    return {**kept, "PYTHONPATH": root, "HF_HUB_OFFLINE": "1", "COLUMNS": "120"}
+
+
+def default_signals() -> None:
+    """Between fork and exec: heard again, where the tests were started with Ctrl-C ignored."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)

@@ -5,7 +5,7 @@ import sys
 
 import pandas as pd
 import pytest
-from fakes import bench, bench_environment, tiny_directory
+from fakes import bench, bench_environment, default_signals, tiny_directory
 
 from bench import records
 from suites.models import DEFAULT_MODELS
@@ -105,6 +105,7 @@ def test_an_interrupted_run_is_finished_by_resume(tmp_path, tiny):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=default_signals,  # noqa: PLW1509 - the tests start no threads
     ) as process:
         for line in process.stdout:
             if line.startswith("[1/"):

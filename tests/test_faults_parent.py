@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import scripted_run
-from fakes import ListDisplay, bench, bench_environment, run_environment
+from fakes import ListDisplay, bench, bench_environment, default_signals, run_environment
 from kill_resume import cycles
 
 from bench import records
@@ -21,12 +21,6 @@ HERE = Path(__file__).parent
 SAMPLES_COME = 9
 """The measurement of a slow run with which its first samples come."""
 posix = pytest.mark.skipif(os.name != "posix", reason="needs signals and pseudo-terminals")
-
-
-def default_signals():
-    """Heard again, whatever the tests were started from: a background job ignores Ctrl-C."""
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
 
 
 def start(directory, *arguments, **streams):

@@ -11,7 +11,6 @@ from typing import Annotated, Any, Optional
 import typer
 
 from bench import __version__
-from bench.environment import default_threads
 from bench.errors import BenchError, OutputError, UsageError
 from bench.gate.cli import verbs as gate_verbs
 from bench.interrupt import fall_silent
@@ -35,6 +34,7 @@ from bench.options import (
     TextFile,
     Threads,
     WeightsKind,
+    wanted_threads,
 )
 from bench.report.catalogue import FIGURES
 from bench.spec import PROFILES, Sampling, Weights
@@ -126,7 +126,7 @@ def run(
         caches=tuple(cache),
         batch_sizes=tuple(batch_size),
         seq_lens=tuple(seq_len),
-        threads=default_threads() if threads is None else threads,
+        threads=wanted_threads(threads),
         weights=weights,
         revision=revision or None,
         seed=seed,
@@ -177,7 +177,7 @@ def list_plan(
         caches=tuple(cache),
         batch_sizes=tuple(batch_size),
         seq_lens=tuple(seq_len),
-        threads=default_threads() if threads is None else threads,
+        threads=wanted_threads(threads),
         weights=weights,
         sampling=_sampling(profile, repeats, precision, budget),
         text=None if text is None else str(text.absolute()),
@@ -252,8 +252,7 @@ def agree(model: Models = [], threads: Threads = None) -> None:  # noqa: B006 - 
     """Hold our times of every variant against torch's own benchmark timer, in turn (CPU)."""
     from bench import agreement
 
-    chosen = default_threads() if threads is None else threads
-    raise typer.Exit(agreement.main(tuple(model), chosen))
+    raise typer.Exit(agreement.main(tuple(model), wanted_threads(threads)))
 
 
 @app.command()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 
 class BenchError(Exception):
     """Something that ended the command; the message says what, which value, and what to do."""
@@ -29,3 +31,9 @@ class OutputError(BenchError):
     """Results could not be written: a full disk, a read-only directory (exit code 4)."""
 
     exit_code = 4
+
+
+def check_seconds(option: str, seconds: float) -> None:
+    """Raise UsageError for a length of time that nothing can take."""
+    if not 0 < seconds < math.inf:
+        raise UsageError(f"{option} is {seconds:g}: give a number of seconds above 0")

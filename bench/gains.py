@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bench.spec import COMPARED, Workload, group_of
+from bench.spec import COMPARED, Workload, compares_threads, group_of
 from bench.variant import Variant
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Gain:
     @property
     def threads_compared(self) -> bool:
         """Whether it is a number of threads that is compared, not a variant."""
-        return self.reference.endswith(("thread", "threads"))
+        return compares_threads(self.case, self.threads)
 
     @property
     def is_faster(self) -> bool:
@@ -76,7 +76,7 @@ def _gain(row: Any, values: dict[tuple[Any, Any], Any]) -> Gain:
 
     variant = variant_of(row)
     label, setting = str(variant), " ".join(variant.setting)
-    if row.reference.endswith(("thread", "threads")):
+    if compares_threads(row.case, row.threads):
         setting = "" if variant == Variant() else str(variant)
         label = ", ".join(filter(None, (f"{row.threads} threads", setting)))
     return Gain(

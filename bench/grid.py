@@ -40,10 +40,10 @@ def make_cases(
                     shared = "" if suite.compares is Compares.MODELS else suite.name
                     key = (shared, suite.measure, model.name, variant, workload, device, threads)
                     cases.setdefault(key, case)
+    notes = list(dict.fromkeys(notes))
     if not cases:
-        why = "; ".join(dict.fromkeys(notes)) or "no case is left"
-        raise UsageError(f"nothing to measure: {why}")
-    return list(cases.values()), list(dict.fromkeys(notes))
+        raise UsageError(f"nothing to measure: {'; '.join(notes) or 'no case is left'}")
+    return list(cases.values()), notes
 
 
 def _check_limit(suite: Suite, options: Options) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from bench.environment import default_threads
 from bench.spec import Weights
 
 BatchSizes = Annotated[
@@ -83,3 +84,8 @@ Budget = Annotated[
     Optional[float],  # noqa: UP045
     typer.Option("--budget", help="Seconds of sampling per case, at most."),
 ]
+
+
+def wanted_threads(threads: int | None) -> int:
+    """The number of threads that `--threads` says, or all there are."""
+    return default_threads() if threads is None else threads

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -11,7 +10,7 @@ from enum import Enum
 from itertools import groupby
 from typing import Any
 
-from bench.errors import UsageError
+from bench.errors import UsageError, check_seconds
 from bench.formulas import forward_flops
 from bench.spec import (
     TIMED,
@@ -74,8 +73,7 @@ class Options:
             raise UsageError(f"--threads is {self.threads}: give 1 or more")
         if self.threads > MOST_THREADS:
             raise UsageError(f"--threads is {self.threads}: give {MOST_THREADS} or fewer")
-        if not 0 < self.timeout_s < math.inf:
-            raise UsageError(f"--timeout is {self.timeout_s:g}: give a number of seconds above 0")
+        check_seconds("--timeout", self.timeout_s)
         for option, asked, kind in self._axes():
             known = [str(word.value) for word in kind]
             for word in asked:

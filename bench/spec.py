@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from bench.errors import UsageError
+from bench.errors import UsageError, check_seconds
 from bench.variant import Variant
 
 COMPARED = "~"
@@ -245,9 +244,9 @@ def group_of(case_id: str) -> str:
     return "/".join(part for part in parts if not part.startswith(COMPARED))
 
 
-def compared_threads(case_id: str, threads: int) -> int | None:
-    """The number of threads where it tells a case from the others of its group, else None."""
-    return threads if f"{COMPARED}t{threads}" in case_id.split("/") else None
+def compares_threads(case_id: str, threads: int) -> bool:
+    """Whether its number of threads tells a case from the others of its group."""
+    return f"{COMPARED}t{threads}" in case_id.split("/")
 
 
 def references_of(cases: Iterable[tuple[str, str]], first_model: str) -> dict[str, str]:
@@ -282,8 +281,7 @@ class Sampling:
             raise UsageError(
                 f"--precision is {self.precision:g}: give a fraction between 0 and 1, like 0.02"
             )
-        if not 0 < self.budget_s < math.inf:
-            raise UsageError(f"--budget is {self.budget_s:g}: give a number of seconds above 0")
+        check_seconds("--budget", self.budget_s)
 
 
 @dataclass(frozen=True)

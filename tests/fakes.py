@@ -437,10 +437,17 @@ def tiny_directory(root: Path, kind: str, *, weights: bool = False, **config: An
 
 def bench(*arguments: object, cwd: Path, timeout: float = 120) -> subprocess.CompletedProcess[str]:
     """The `bench` command in a process of its own."""
+    return python("-m", "bench.cli", *arguments, cwd=cwd, timeout=timeout)
+
+
+def python(
+    *arguments: object, cwd: Path | None = None, timeout: float = 120, **extra: str
+) -> subprocess.CompletedProcess[str]:
+    """Python in a process of its own, with the environment of a command and `extra` variables."""
     return subprocess.run(
-        [sys.executable, "-m", "bench.cli", *map(str, arguments)],
+        [sys.executable, *map(str, arguments)],
         cwd=cwd,
-        env=bench_environment(),
+        env={**bench_environment(), **extra},
         capture_output=True,
         text=True,
         timeout=timeout,

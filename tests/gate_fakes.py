@@ -82,6 +82,16 @@ def real_pair(old, new, *names, python=sys.executable):
     return pairs.ProcessPair(both, orders, timeout_s=120)
 
 
+def repository(tmp_path, monkeypatch):
+    """A git repository with one commit of such a module; worktrees go to the test's own cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    tree = write_factory(tmp_path / "repository", 1)
+    git(tree, "init", "--quiet")
+    git(tree, "add", ".")
+    git(tree, "commit", "--quiet", "-m", "one")
+    return tree
+
+
 def git(directory, *arguments):
     """Git with an author."""
     who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]

@@ -6,16 +6,12 @@ import sys
 
 import pytest
 from fakes import bench
-from gate_fakes import git, write_factory
+from gate_fakes import repository
 
 
 def test_our_models_are_no_test_of_another_projects_refs(tmp_path, monkeypatch):
     """Both sides would run the same code: the user is told to name code of the project's own."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    tree = write_factory(tmp_path / "repository", 1)
-    git(tree, "init", "--quiet")
-    git(tree, "add", ".")
-    git(tree, "commit", "--quiet", "-m", "one")
+    tree = repository(tmp_path, monkeypatch)
     done = bench("check", "--against", "HEAD", cwd=tree)
     assert done.returncode == 2
     assert "--model module:function" in done.stderr

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from gate_fakes import git, write_factory
+from gate_fakes import repository, write_factory
 
 from bench.errors import UsageError
 from bench.gate import sides
@@ -14,11 +14,7 @@ from bench.gate import sides
 
 def test_a_git_ref_is_checked_out_once_beside_the_working_tree(tmp_path, monkeypatch):
     """The baseline holds the code of the ref, the candidate the code as it is; same interpreter."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    tree = write_factory(tmp_path / "repository", 1)
-    git(tree, "init", "--quiet")
-    git(tree, "add", ".")
-    git(tree, "commit", "--quiet", "-m", "one")
+    tree = repository(tmp_path, monkeypatch)
     write_factory(tree, 2)
     notes = []
     old, new = sides.resolve("HEAD", tree, notes.append)

@@ -1,29 +1,18 @@
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from fakes import bench_environment
+from fakes import python
 
 import bench
 
 SUITES = Path(bench.__file__).parent.parent / "suites"
-
-
 MODEL = ("--bench-model", "bert-tiny", "--bench-weights", "random")
 
 
 def run(*options):
     """`pytest suites` in a process of its own, with reasons of what was skipped."""
-    command = [sys.executable, "-m", "pytest", str(SUITES), "-q", "-rs", "-p", "no:cacheprovider"]
-    return subprocess.run(
-        [*command, *map(str, options)],
-        env=bench_environment(),
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    command = ("-m", "pytest", SUITES, "-q", "-rs", "-p", "no:cacheprovider")
+    return python(*command, *options, timeout=240)
 
 
 def test_cases_are_timed_and_counted_under_the_benchmark_fixture(tmp_path):

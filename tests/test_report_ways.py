@@ -4,7 +4,7 @@ import random
 from dataclasses import asdict, replace
 
 import pytest
-from fakes import QueueClock, QueueCuda, case, case_row, run_environment, write_run
+from fakes import QueueClock, QueueCuda, case, write_run
 
 from bench import records
 from bench.answer import launch_bound
@@ -121,9 +121,8 @@ def on_a_gpu(directory, launch_s, *, waits):
             cuda.synchronize("cuda")  # on what is queued before it: the mask itself is tiny
         cuda.launch(launch_s, DEVICE_S)
 
-    writer = records.open_run(directory)
-    writer.write_environment(run_environment([one]))
-    writer.append("cases", [case_row(one)])
+    write_run(directory, [one])
+    writer = records.open_run(directory, resume=True)
     for repeat in (1, 2):
         cuda.launch(5.0, 0.0)  # the libraries are set up
         warm = sampler.warm_up(one.id, forward)

@@ -1,13 +1,11 @@
 """The installed package: what a wheel carries works from any directory, without the checkout."""
 
 import shutil
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
-from fakes import bench_environment
+from fakes import python
 
 ROOT = Path(__file__).parent.parent
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "bench", "suites")
@@ -24,10 +22,8 @@ def installed(tmp_path_factory):
         else:
             copy.parent.mkdir(exist_ok=True)
             shutil.copyfile(source, copy)
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(place)]
-    done = subprocess.run(
-        [*command, str(place / "tree")], capture_output=True, text=True, check=False
-    )
+    build = ("-m", "build", "--wheel", "--no-isolation", "--outdir", place, place / "tree")
+    done = python(*build, cwd=place)
     assert done.returncode == 0, done.stderr
     (wheel,) = place.glob("*.whl")
     zipfile.ZipFile(wheel).extractall(place / "site")
@@ -38,18 +34,9 @@ def test_an_installed_wheel_measures_and_makes_a_page_from_any_directory(
     installed, tiny_models, tmp_path
 ):
     """Suites, templates, style and script are all in it; workers import it as well."""
-    environment = {**bench_environment(), "PYTHONPATH": str(installed)}
 
     def run(*words):
-        return subprocess.run(
-            [sys.executable, *map(str, words)],
-            env=environment,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return python(*words, cwd=tmp_path, PYTHONPATH=str(installed))
 
     where = run("-c", "import bench, suites; print(bench.__file__, suites.__file__)").stdout.split()
     assert all(path.startswith(str(installed)) for path in where)

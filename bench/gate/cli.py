@@ -8,9 +8,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from bench.environment import default_threads
 from bench.gate.output import Format
-from bench.options import BatchSizes, SeqLens, Threads
+from bench.options import BatchSizes, SeqLens, Threads, wanted_threads
 from bench.variant import Dtype
 
 verbs = typer.Typer()
@@ -100,7 +99,7 @@ def check(
             tuple(seq_len),
             device,
             dtype.value,
-            default_threads() if threads is None else threads,
+            wanted_threads(threads),
         )
         paired = command.PairedOptions(against, asked, Clock[clock.name], max_time, timeout, seed)
     raise typer.Exit(command.check(baseline, paired, threshold, form))
@@ -136,7 +135,7 @@ def noise(
         tuple(model),
         tuple(batch_size),
         tuple(seq_len),
-        threads=default_threads() if threads is None else threads,
+        threads=wanted_threads(threads),
     )
     if study:
         found = command.study(asked, sessions, gate_runs, Clock[clock.name], timeout, seed)

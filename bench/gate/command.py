@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from rich.console import Console
 from bench import records
 from bench.command import RESULTS
 from bench.display import TerminalDisplay, console
-from bench.errors import UsageError
+from bench.errors import UsageError, check_seconds
 from bench.gate import baseline as baselines
 from bench.gate.cases import Asked, Timed, opener, timed_cases
 from bench.gate.output import Format, as_json, readable, scaled, show
@@ -42,13 +41,8 @@ class PairedOptions:
     def __post_init__(self) -> None:
         if self.clock is Clock.CPU and self.asked.device != "cpu":
             raise UsageError("--clock is cpu: CPU time says nothing of a CUDA device; use wall")
-        _check_seconds("--max-time", self.max_time_s)
-        _check_seconds("--timeout", self.timeout_s)
-
-
-def _check_seconds(option: str, seconds: float) -> None:
-    if not 0 < seconds < math.inf:
-        raise UsageError(f"{option} is {seconds:g}: give a number of seconds above 0")
+        check_seconds("--max-time", self.max_time_s)
+        check_seconds("--timeout", self.timeout_s)
 
 
 def baseline(run: Path, name: str) -> int:
@@ -139,7 +133,7 @@ def noise(asked: Asked, pairs: int, clock: Clock, timeout_s: float, seed: int) -
 
     if pairs < noises.LEAST_PAIRS:
         raise UsageError(f"--pairs is {pairs}: a spread needs {noises.LEAST_PAIRS} or more")
-    _check_seconds("--timeout", timeout_s)
+    check_seconds("--timeout", timeout_s)
     display = TerminalDisplay(Console(stderr=True, highlight=False))
     recorded = noises.record(asked, pairs, RESULTS / "noise", timeout_s, seed, display.note)
     console().print(noises.show(recorded, clock), markup=False, soft_wrap=True)
@@ -156,7 +150,7 @@ def study(
     for option, count in (("--sessions", sessions), ("--gate-runs", gate_runs)):
         if count < 0:
             raise UsageError(f"{option} is {count}: give 0 or more")
-    _check_seconds("--timeout", timeout_s)
+    check_seconds("--timeout", timeout_s)
     display = TerminalDisplay(Console(stderr=True, highlight=False))
     directory = RESULTS / STUDY
     made = studies.Study(

@@ -14,7 +14,7 @@ from bench import records
 from bench.gate.thresholds import Thresholds
 from bench.gate.verdict import Comparison, Finding, Verdict
 from bench.metrics import METRICS, metric
-from bench.spec import Status, compared_threads
+from bench.spec import Status, compares_threads
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,8 +130,9 @@ def _values(
 
 
 def _key(row: Any) -> Key:
-    threads = compared_threads(str(row["case"]), int(row["threads"]))
-    return (*(row[name] for name in KEY), threads)
+    threads = int(row["threads"])
+    compared = threads if compares_threads(str(row["case"]), threads) else None
+    return (*(row[name] for name in KEY), compared)
 
 
 def compare(baseline: Figures, candidate: Figures, thresholds: Thresholds) -> Comparison:

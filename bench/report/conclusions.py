@@ -49,11 +49,12 @@ def speed_conclusion(
             parts.append(_of_model(view, model, own, across, inverse=inverse))
     if len(parts) > 2:
         return f"{parts[0]}; {len(parts) - 1} more models below"
-    # Names keep their capitals; of sentences only the first begins with one.
-    return "; ".join(
-        text.replace("No difference", "no difference", 1).replace("Too ", "too ", 1) if i else text
-        for i, text in enumerate(parts)
-    )
+    return "; ".join([*parts[:1], *map(_continued, parts[1:])])
+
+
+def _continued(text: str) -> str:
+    """A sentence after a semicolon: names keep their capitals, its first word does not."""
+    return text[0].lower() + text[1:] if text.startswith(("No ", "Too ")) else text
 
 
 def _of_model(

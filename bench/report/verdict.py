@@ -42,8 +42,10 @@ def verdict(view: View) -> Verdict:
     model = view.others[0]
     timed = _timed(view, context, model)
     headline = _headline(view, context, model, timed)
-    sentences = [_size(view, context, model), _speed(view, context, timed, model)]
-    sentences.append(advice(view, context, model, timed))
+    speed = _speed(view, context, timed, model)
+    if timed.empty:
+        speed += _ways(view)
+    sentences = [_size(view, context, model), speed, advice(view, context, model, timed)]
     for other in view.headlined[1:]:
         rows = _timed(view, context, other)
         sentences.append(
@@ -136,7 +138,7 @@ def _pair(view: View, metric: str, model: str, context: Context) -> tuple[str, s
 def _speed(view: View, context: Context, timed: pd.DataFrame, model: str) -> str:
     name, other = view.names[model], view.names[view.reference]
     if timed.empty:
-        return f"How fast {name} is against {other} was not measured in this run.{_ways(view)}"
+        return f"How fast {name} is against {other} was not measured in this run."
     row = at(timed, view.workload("latency", context), model) or each(timed)[0]
     where = workload_text(row.batch_size, row.seq_len)
     measured = f"one forward takes {ratio_text(row)} as long; {context}"

@@ -12,8 +12,11 @@ import shutil
 import tempfile
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +39,8 @@ EXTRAS = {
 """Per backend the modules it needs, itself first, and the extra of this package with them."""
 COMPILERS = ("g++", "clang++", "cl")
 """What torch.compile can build its kernels for the CPU with, unless CXX names another."""
+COMPILED = "TORCHINDUCTOR_CACHE_DIR"
+"""The environment variable that tells torch where to keep what it compiled."""
 
 
 @dataclass
@@ -217,8 +222,40 @@ def _torch(module: Any, variant: Variant) -> TorchEngine:
         # Each workload is compiled for its own sizes, as someone who tunes for one would do: more
         # of them than torch expects of one function.
         torch._dynamo.config.recompile_limit = RECOMPILATIONS  # noqa: SLF001 - it has no other name
+        _start_compiler(module.device)
         module = torch.compile(module, mode=variant.compile, dynamic=False)
     return TorchEngine(module)
+
+
+@cache
+def _start_compiler(device: torch.device) -> None:
+    """Compile next to nothing: what compiling sets up once per process is no case's own time."""
+    import torch
+
+    with torch.inference_mode():
+        torch.compile(torch.sin, dynamic=False)(torch.zeros(8, device=device))
+
+
+@contextmanager
+def compiling(variant: Variant, case: str) -> Iterator[None]:
+    """What is compiled within is kept for this case alone, which a later process finds again.
+
+    Otherwise a case would find what it has in common with those before it compiled already, and
+    its time would depend on their order.
+    """
+    if variant.compile == Compile.NONE.value:
+        yield
+        return
+    from torch._inductor.runtime.cache_dir_utils import cache_dir
+    from torch._inductor.utils import clear_caches
+
+    common = cache_dir()
+    clear_caches()
+    os.environ[COMPILED] = str(Path(common) / sha256(case.encode()).hexdigest()[:16])
+    try:
+        yield
+    finally:
+        os.environ[COMPILED] = common
 
 
 def _threads() -> int:

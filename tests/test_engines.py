@@ -1,4 +1,5 @@
 import importlib.util
+import os
 import shutil
 from dataclasses import dataclass, replace
 
@@ -16,11 +17,12 @@ from bench.measure.session import Session, classify
 from bench.spec import Compares, Measure, Model, Status, Workload
 from bench.variant import REFERENCE, Variant
 
+COMPILED = Variant(compile="default")
 ON_CPU = [
     REFERENCE,
     Variant(),
     Variant("int8"),
-    Variant(compile="default"),
+    COMPILED,
     Variant(backend="onnxruntime"),
     Variant(backend="openvino"),
     Variant(head="masked-lm"),
@@ -53,6 +55,30 @@ def test_a_variant_computes_what_the_reference_does(kind, variant):
     assert ("compile_time" in facts[0]) == (variant.compile != "none")
     assert ("artifact_bytes" in facts[0]) == (variant.backend != "torch")
     assert all(f.get("artifact_bytes", 1e5) > 1e4 for f in facts)
+
+
+@pytest.mark.filterwarnings("ignore")  # compilers warn of themselves
+def test_a_case_finds_nothing_of_another_compiled_and_its_own_again(tmp_path, monkeypatch):
+    """So that the time of compiling does not depend on the order of the cases."""
+    try:
+        engines.require(COMPILED, "cpu")
+    except UnsupportedError as error:
+        pytest.skip(str(error))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+
+    def compiled(name):
+        """Compile the same function for a case; the files that are there since."""
+        before = set(tmp_path.rglob("*.cpp"))
+        torch.compiler.reset()
+        with engines.compiling(COMPILED, name), torch.inference_mode():
+            torch.compile(lambda x: x.sin() + 1, dynamic=False)(torch.zeros(8))
+        return len(set(tmp_path.rglob("*.cpp")) - before)
+
+    counts = [compiled(name) for name in ("first", "second", "first")]
+    assert counts[0] > 0
+    assert counts[1] > 0
+    assert counts[2] == 0
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(tmp_path)
 
 
 def test_sameness_is_looked_at_in_the_first_process_only():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench import gpu
 from bench.clock import NS
-from bench.engines import Engine, Inputs, build, module_outputs, require
+from bench.engines import Engine, Inputs, build, compiling, module_outputs, require
 from bench.formulas import forward_flops
 from bench.loading import make_inputs
 from bench.measure import gemm
@@ -144,12 +144,14 @@ def checked(session: Session, loaded: Loaded, case: Case) -> dict[str, float]:
         # What the first forward of a process compiles or sets up is no part of warming up, which
         # ends after one long forward and tells how long a warm one takes.
         if case.variant.compile != Compile.NONE.value or session.clock.has_device:
-            forward()
+            with compiling(case.variant, case.id):
+                forward()
             session.clock.synchronize()
         return {}
     session.clock.synchronize()
     began = session.clock.wall_ns()
-    result = forward()
+    with compiling(case.variant, case.id):
+        result = forward()
     session.clock.synchronize()
     if case.variant.compile != Compile.NONE.value:
         facts["compile_time"] = (session.clock.wall_ns() - began) * NS

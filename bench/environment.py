@@ -6,12 +6,25 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import psutil
 
 from bench.kernel import Kernel
+
+SETTINGS = (
+    *("MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD"),
+    *("OMP_", "KMP_", "GOMP_", "MKL_", "ONEDNN_", "DNNL_", "ATEN_"),
+    *("TORCHINDUCTOR_", "PYTORCH_", "TORCH_ALLOW_TF32", "NVIDIA_TF32", "CUBLAS"),
+    *("CUDA_LAUNCH_BLOCKING", "CUDA_DEVICE_MAX_CONNECTIONS", "CUDA_MODULE_LOADING"),
+)
+"""How the environment variables begin that move seconds or memory: of the C library's allocator,
+of the libraries that compute, of torch and of CUDA."""
+OURS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TORCHINDUCTOR_CACHE_DIR")
+"""Those that every worker is given anew."""
 
 
 def default_threads() -> int:
@@ -31,7 +44,18 @@ def machine() -> dict[str, Any]:
         "memory_bytes": _known(lambda: psutil.virtual_memory().total),
         "os": f"{platform.system()} {platform.release()}",
         "architecture": platform.machine(),
+        "settings": settings(os.environ),
     }
+
+
+def settings(variables: Mapping[str, str]) -> str:
+    """The environment variables that move results, as `NAME=value ...`; of a path its last part."""
+    found = {
+        name: " ".join(Path(part).name for part in re.split(r"[\s:]+", value))
+        for name, value in sorted(variables.items())
+        if name.startswith(SETTINGS) and name not in OURS
+    }
+    return " ".join(f"{name}={value}" for name, value in found.items())
 
 
 def _known(read: Callable[[], int | None]) -> int | None:
@@ -74,6 +98,8 @@ def fingerprint(hardware: dict[str, Any], programs: dict[str, Any], threads: int
         "cores_usable": hardware["cores_usable"],
         "architecture": hardware["architecture"],
         "threads": threads,
+        # Absent where there are none, as in runs from before they were recorded.
+        **({"settings": hardware["settings"]} if hardware.get("settings") else {}),
         **{k: programs[k] for k in ("python", "torch", "transformers", "cpu_capability", "cuda")},
         "gpus": [gpu["name"] for gpu in programs["gpus"]],
     }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bench.doctor import Doctor
 from bench.launch import STEADY_ALLOCATOR
 from bench.metrics import NOISE_BOUND
+from bench.words import several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +68,7 @@ def _unseen(doctor: Doctor) -> str:
     """What to do where the kernel told of no cause: what hurts on this machine at all times."""
     standing = [f"{f.what} ({f.remedy.partition('   #')[0]})" for f in doctor.standing()]
     here = (
-        f"what this machine has is {' and '.join(standing)}"
+        f"what this machine has is {several(standing)}"
         if standing
         else ("`bench doctor` finds nothing to mend on this machine")
     )
@@ -128,9 +129,7 @@ def _spread(values: Any) -> float:
 def _discarded(rounds: pd.DataFrame) -> Iterator[str]:
     lost = rounds[rounds["disturbed"] != ""]
     if not lost.empty:
-        why = " and ".join(
-            f"{n} {reason}" for reason, n in lost["disturbed"].value_counts().items()
-        )
+        why = several(f"{n} {reason}" for reason, n in lost["disturbed"].value_counts().items())
         yield (
             f"{DISCARDED}{len(lost)} of {len(rounds)} rounds ({why}): no statistic uses them; "
             "they stay in samples.csv as `disturbed`"

@@ -23,6 +23,7 @@ from bench.run import identity, utc_now
 from bench.spec import TIMED, Case, Measure, Model, Sampling, Status, Weights, group_of
 from bench.text import Text
 from bench.text import read as read_text
+from bench.words import several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,7 +139,7 @@ def _with_weights_to_read(
     ]
     if not left_out:
         return cases, notes
-    names = " and ".join(dict.fromkeys(c.model for c in left_out))
+    names = several(dict.fromkeys(c.model for c in left_out))
     text = f"cold start of {names} left out: with random weights there is no checkpoint to read"
     if len(left_out) == len(cases):
         raise UsageError(f"nothing to measure: {text} ({reasons[left_out[0].model]})")
@@ -154,7 +155,7 @@ def _source(model: Model, checkpoint: Checkpoint | None) -> Source:
 def _weight_notes(reasons: Mapping[str, str]) -> list[str]:
     """Say once that weights are random, and why; an empty reason is for pretrained ones."""
     return [
-        f"random weights for {' and '.join(n for n, r in reasons.items() if r == why)} ({why}): "
+        f"random weights for {several(n for n, r in reasons.items() if r == why)} ({why}): "
         "the same architecture, so speed and memory hold; outputs mean nothing"
         for why in dict.fromkeys(filter(None, reasons.values()))
     ]

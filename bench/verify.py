@@ -11,6 +11,7 @@ from bench.plan import Job
 from bench.prepare import Prepared
 from bench.spec import Case, Measure, Weights, Workload
 from bench.variant import Variant
+from bench.words import several
 
 WORKLOAD = Workload(batch_size=2, seq_len=16)
 """Enough to pass every weight; tokens and seed are fixed."""
@@ -42,7 +43,7 @@ def verify(
         budget_s=0.0,
         precision=0.0,
     )
-    tell(f"verifying the weights of {' and '.join(c.model for c in cases)}")
+    tell(f"verifying the weights of {several(c.model for c in cases)}")
     names = {case.id: case.model for case in cases}
     sanity: dict[str, list[dict[str, Any]]] = {}
     for event in launcher.run(job, prepared.options.timeout_s):

@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from bench.report.text import Relation, change, count, percent, relation, several
+from bench.report.text import Relation, change, count, percent, relation
 from bench.report.view import View, each
+from bench.words import several
 
 
 def tally(rows: pd.DataFrame) -> dict[Relation, int]:

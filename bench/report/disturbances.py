@@ -9,8 +9,9 @@ import pandas as pd
 
 from bench.metrics import METRICS
 from bench.report.tables import Table
-from bench.report.text import NBSP, count, quantity, several, significant
+from bench.report.text import NBSP, count, quantity, significant
 from bench.report.view import View, workload_text
+from bench.words import several
 
 DISTURBANCES: tuple[tuple[str, Callable[[pd.Series], float], str], ...] = (
     ("steal_time", pd.Series.sum, "in total"),

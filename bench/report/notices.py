@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bench.noise import DISCARDED, NOISY
-from bench.report.text import count, several
+from bench.report.text import count
 from bench.report.view import View, each
+from bench.words import several
 
 RANDOM = ("random weights for ",)
 """How a run's warnings begin that the notice of random weights repeats."""

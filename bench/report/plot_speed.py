@@ -14,6 +14,7 @@ from bench.report.conclusions import speed_conclusion
 from bench.report.text import quantity
 from bench.report.view import Context, View, each, workload_text
 from bench.spec import OWN_LENGTHS
+from bench.words import several
 
 MOST_RATIOS = 36
 """Rows of the figure of all ratios; with more workloads they are drawn evenly spread."""
@@ -259,7 +260,7 @@ def _row_label(view: View, row: Any) -> str:
 
 
 def _spoken(view: View, rows: pd.DataFrame) -> str:
-    return " and ".join(view.names[str(m)] for m in rows["model"].unique())
+    return several(view.names[str(m)] for m in rows["model"].unique())
 
 
 def _alone(view: View, rows: pd.DataFrame, across: str) -> str:

@@ -8,8 +8,9 @@ from typing import Any
 from bench.report import canvas
 from bench.report.canvas import Drawn, Look
 from bench.report.tables import Table
-from bench.report.text import count, day, quantity, ratio_text, several
+from bench.report.text import count, day, quantity, ratio_text
 from bench.report.view import View, at, workload_text
+from bench.words import several
 
 MOST_LISTED = 6
 """Differing facts named in a sentence; the table of environments has all."""

@@ -19,9 +19,10 @@ from bench.report.tables import (
     environment_table,
     sanity_table,
 )
-from bench.report.text import count, several
+from bench.report.text import count
 from bench.report.view import View
 from bench.report.why import answers
+from bench.words import several
 
 
 @dataclass(frozen=True)

@@ -162,13 +162,6 @@ def day(moment: str) -> str:
         return moment
 
 
-def several(words: list[str], joint: str = "and") -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} {joint} {words[-1]}"
-
-
 def count(n: int, noun: str, plural: str = "") -> str:
     """`1 case`, `3 cases`."""
     return f"{n:,}{NBSP}{noun if n == 1 else plural or noun + 's'}"

@@ -20,10 +20,10 @@ from bench.report.text import (
     quantity,
     ratio_text,
     relation,
-    several,
     times,
 )
 from bench.report.view import Context, View, at, each, workload_text
+from bench.words import several
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 from itertools import groupby
@@ -15,7 +15,7 @@ from rich.console import Console
 from bench.capacity import LARGEST
 from bench.interrupt import fall_silent
 from bench.plan import Estimate, repeats_of
-from bench.spec import Case, Compares, Sampling, Status
+from bench.spec import Case, Compares, Sampling, Status, Workload
 from bench.tables import IDENTITY
 from bench.variant import Variant
 
@@ -58,9 +58,13 @@ def console() -> Console:
 def describe(case: Case) -> str:
     """A workload in a few words."""
     usual = case.variant == Variant() and case.compares is Compares.MODELS
-    variant = "" if usual else f", {case.variant}"
-    threads = f", {case.threads} threads" if case.compares is Compares.THREADS else ""
-    return f"{case.suite}: {case.workload} ({case.device}{variant}{threads})"
+    threads = f"{case.threads} threads" if case.compares is Compares.THREADS else ""
+    return _place(case.suite, case.workload, case.device, "" if usual else case.variant, threads)
+
+
+def _place(suite: str, workload: Workload | str, device: str, *special: Variant | str) -> str:
+    """`latency: batch 1, 32 tokens (cpu, float32 eager)`."""
+    return f"{suite}: {workload} ({', '.join([device, *map(str, filter(None, special))])})"
 
 
 @dataclass
@@ -180,45 +184,89 @@ def quantity(value: float, unit: str) -> str:
     return f"{scaled:.{digits}f} {name}".replace(" /s", "/s")
 
 
+MISSING = "-"
+"""What stands for a value that there is not."""
+SIDE_BY_SIDE = 2
+"""More models than these stand below each other: a terminal is not wide enough for their names."""
+GAP = 2
+"""Blanks between two columns, and before a metric below the workload that it belongs to."""
+NARROWEST = 16
+"""A metric's title, or a model's name below it, is folded to this width, not further."""
+
+Row = tuple[str, ...]
+
+
 def show_results(out: Console, summary: pd.DataFrame, ratios: pd.DataFrame) -> None:
-    """Print the table of a run: each shown metric, every model, and its ratio to the reference."""
-    from rich.table import Table
-
-    from bench.answer import interval, setting
-    from bench.metrics import METRICS
-    from bench.noise import noisy
-
+    """Print the results of a run: by workload each shown metric, every model, and its ratio."""
     models = list(summary["model"].unique())
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("suite", "device", "batch", "tokens", "metric"):
-        table.add_column(name, justify="right" if name in ("batch", "tokens") else "left")
-    for name in models:
-        table.add_column(name, justify="right")
     reference = "" if ratios.empty else str(ratios["reference"].iloc[0])
     compared = [m for m in models if m in set(ratios["model"])]
-    for name in compared:
-        label = "ratio" if len(compared) == 1 else f"{name}\n/ {reference}"
-        table.add_column(label, justify="right")
+    wide = len(models) <= SIDE_BY_SIDE
+    if wide:
+        heads: Row = ("", *models, *("ratio" for _ in compared))
+    else:
+        heads = ("", "value", *((f"/ {reference}",) if compared else ()))
+    groups: dict[str, list[Row]] = {}
+    for place, title, values, told in _results(summary, ratios, models):
+        rows = groups.setdefault(place, [])
+        if wide:
+            rows.append((title, *values.values(), *(told[name] for name in compared)))
+            continue
+        rows.append((title, *("" for _ in heads[1:])))
+        for name, value in values.items():
+            if value != MISSING:
+                rows.append((f"  {name}", value, *([told[name]] if compared else ())))
+    _print_groups(out, heads, groups)
+    weights = " and ".join(summary["weights"].unique())
+    against = f"; ratios are {compared[0]} / {reference}" if wide and compared else ""
+    out.print(f"medians and 95 % intervals; {weights} weights{against}", style="dim")
+
+
+def _print_groups(out: Console, heads: Row, groups: Mapping[str, Sequence[Row]]) -> None:
+    """Print tables of the same columns below their headings; the first column is what folds."""
+    from rich.table import Table
+
+    rows = [heads, *(row for group in groups.values() for row in group)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(heads))]
+    left = out.width - sum(widths[1:]) - GAP * len(widths)
+    widths[0] = min(widths[0], max(NARROWEST, left))
+    for place, group in (("", [heads]), *groups.items()):
+        table = Table(
+            box=None, show_header=False, padding=(0, 0, 0, GAP), style="" if place else "bold"
+        )
+        for i, width in enumerate(widths):
+            table.add_column(width=width, justify="right" if i else "left", overflow="fold")
+        for row in group:
+            table.add_row(*row)
+        if place:
+            out.print(place, style="bold", markup=False)
+        out.print(table)
+
+
+def _results(
+    summary: pd.DataFrame, ratios: pd.DataFrame, models: Sequence[str]
+) -> Iterator[tuple[str, str, dict[str, str], dict[str, str]]]:
+    """Per workload and shown metric: the workload, the title, and by model its value and ratio."""
+    from bench.answer import interval
+    from bench.metrics import METRICS
+    from bench.noise import noisy
+    from bench.stats import variant_of
+
     where = [c for c in IDENTITY if c not in ("model", "weights")] + ["metric"]
     shown = summary[summary["metric"].isin(SHOWN)]
     found = {tuple(key): rows for key, rows in ratios.groupby(where)}
     loud = set(noisy(summary)["case"])
     for key, rows in shown.groupby(where, sort=False):
         by_model = rows.set_index("model")
-        cells = [_cell(by_model, name, loud) for name in models]
         matching = found.get(tuple(key))
-        for name in compared:
-            row = None if matching is None else matching[matching["model"] == name]
-            cells.append("" if row is None or row.empty else interval(next(row.itertuples())))
+        ratio_of = {} if matching is None else {r.model: interval(r) for r in matching.itertuples()}
         one: Any = next(rows.itertuples())
-        place = f"{one.device}{setting(one)}"
-        title, tokens = METRICS[one.metric].title, str(one.seq_len or "text")
-        batch = "" if one.metric == LARGEST else str(one.batch_size)
-        table.add_row(one.suite, place, batch, tokens, title, *cells)
-    out.print(table)
-    weights = " and ".join(summary["weights"].unique())
-    against = f"; ratios are {compared[0]} / {reference}" if len(compared) == 1 else ""
-    out.print(f"medians and 95 % intervals; {weights} weights{against}", style="dim")
+        searched = one.suite in set(summary.loc[summary["metric"] == LARGEST, "suite"])
+        workload = f"{one.seq_len} tokens" if searched else Workload(one.batch_size, one.seq_len)
+        variant = variant_of(one)
+        place = _place(one.suite, workload, one.device, "" if variant == Variant() else variant)
+        values = {name: _cell(by_model, name, loud) for name in models}
+        yield place, METRICS[one.metric].title, values, {n: ratio_of.get(n, "") for n in models}
 
 
 def _variants_of(group: Sequence[Case]) -> str:
@@ -264,7 +312,7 @@ def show_gains(out: Console, found: Sequence[Gain]) -> None:
 def _cell(rows: pd.DataFrame, model: str, loud: Collection[str]) -> str:
     """A value with its spread; a latency of one of the `loud` cases is marked noisy."""
     if model not in rows.index:
-        return "-"
+        return MISSING
     row: Any = rows.loc[model]
     text = quantity(row["value"], row["unit"])
     if not (math.isnan(row["low"]) or math.isnan(row["high"])):

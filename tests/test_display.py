@@ -128,13 +128,23 @@ def test_results_of_one_model_have_no_ratio(tmp_path):
     assert "ratio" not in out.file.getvalue()
 
 
-def test_three_models_have_two_ratios(tmp_path):
-    """With more than one ratio, each column says between whom."""
-    cases = [case(m) for m in ("bert", "albert", "other")]
-    run = write_run(tmp_path / "run", cases, {c.id: [[0.01]] for c in cases})
-    out = screen()
+@pytest.mark.parametrize("width", [80, 120])
+def test_many_models_stand_below_each_other(tmp_path, width):
+    """Six names side by side fit no terminal: each has a line, with its ratio to the first."""
+    names = ["bert", "albert-xxlarge-v2", "albert-base-v2", "other", "distilbert-base-uncased"]
+    cases = [case(m) for m in names]
+    times = {c.id: [[0.01 + i / 100] * 2, [0.01 + i / 99] * 2] for i, c in enumerate(cases)}
+    run = write_run(tmp_path / "run", cases, times)
+    out = Console(file=StringIO(), width=width)
     show_results(out, summarise(run), ratios(run))
-    assert out.file.getvalue().count("/ bert") == 2
+    lines = out.file.getvalue().splitlines()
+    assert lines[0].split() == ["value", "/", "bert"]
+    assert lines[1] == "latency: batch 1, 16 tokens (cpu)"
+    assert lines[2].split() == ["Latency", "(median)"]
+    assert [line.split()[0] for line in lines[3:8]] == names
+    assert lines[3].split() == ["bert", "10.0", "ms", "±0.0%"]
+    assert " ".join(lines[4].split()[1:]) == "20.1 ms ±3% 2.01x [1.94, 2.07]"
+    assert not any("…" in line or len(line) > width for line in lines)
 
 
 def test_a_plan_shows_what_it_costs():

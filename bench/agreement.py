@@ -1,4 +1,7 @@
-"""`bench agree`: our times of every variant beside those of torch.utils.benchmark, in turn."""
+"""`bench agree`: our times of every variant beside those of another way to time, in turn.
+
+On the CPU that is `torch.utils.benchmark.Timer`; on CUDA a loop of events written for itself.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,24 @@ import math
 import random
 import statistics
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from bench.clock import SystemClock
+import numpy as np
+
+from bench.clock import MS, device_clock
+from bench.environment import software
+from bench.measure.forward import CAPTURED
 from bench.measure.session import classify
 from bench.plan import Options
+from bench.prepare import devices_here
 from bench.registry import pick_models, pick_suites
 from bench.sampling import Forward, Limits, Sampler
 from bench.spec import Model, Status, Workload
 from bench.variant import REFERENCE, Variant
 
-WORKLOAD = Workload(1, 32)
-"""Small, so that every variant has its turn within minutes."""
+WORKLOADS = {"cpu": (Workload(1, 32),), "cuda": (Workload(1, 128), Workload(32, 128))}
+"""By kind of device: on the CPU small, so that every variant has its turn within minutes."""
 TOLERANCE = 0.02
 ROUNDS = 20
 FORWARDS = 3
@@ -28,10 +36,11 @@ FORWARDS = 3
 
 @dataclass(frozen=True)
 class Agreement:
-    """Our time over torch's Timer's of the same forward: median of rounds, 95 % interval."""
+    """Our time over the other's of the same forward: median of rounds, 95 % interval."""
 
     model: str
     variant: str
+    workload: Workload
     ratio: float
     low: float
     high: float
@@ -53,15 +62,17 @@ class Untimed:
 
     model: str
     variant: str
+    workload: Workload
     reason: str
     failed: bool
 
 
-def main(models: tuple[str, ...], threads: int) -> int:
-    """Compare every variant that runs here, and say so one by one; 1 when one disagrees."""
-    Options(threads=threads)  # the same check, with the same words, as for a run
+def main(models: tuple[str, ...], device: str, threads: int) -> int:
+    """Compare every variant that runs there, and say so one by one; 1 when one disagrees."""
+    Options(threads=threads, devices=(device,))  # the same checks, with the same words, as a run
+    devices_here((device,), software())
     (suite,) = pick_suites(["variants"])
-    return show(agreements(pick_models(models), suite.variants, threads))
+    return show(agreements(pick_models(models), suite.variants, device, threads))
 
 
 def show(found: Iterable[Agreement | Untimed]) -> int:
@@ -69,7 +80,7 @@ def show(found: Iterable[Agreement | Untimed]) -> int:
     from bench.display import console
 
     out, seen, failed = console(), 0, 0
-    out.print("our time / torch's Timer's, of the same forward, in turn", style="dim")
+    out.print("our time / another way's, of the same forward, in turn", style="dim")
     for one in found:
         if isinstance(one, Untimed):
             failed += one.failed
@@ -78,7 +89,8 @@ def show(found: Iterable[Agreement | Untimed]) -> int:
             seen += 1
             failed += not one.holds
             text = f"{one.ratio:.4f} [{one.low:.4f}, {one.high:.4f}]  {_verdict(one)}"
-        out.print(f"{one.model:<22} {one.variant:<32} {text}", markup=False, soft_wrap=True)
+        what = f"{one.model:<22} {one.workload!s:<20} {one.variant:<32}"
+        out.print(f"{what} {text}", markup=False, soft_wrap=True)
     return int(failed > 0 or not seen)
 
 
@@ -89,9 +101,9 @@ def _verdict(one: Agreement) -> str:
 
 
 def agreements(
-    models: Iterable[Model], variants: Sequence[Variant], threads: int
+    models: Iterable[Model], variants: Sequence[Variant], device: str, threads: int
 ) -> Iterator[Agreement | Untimed]:
-    """Each model in each of the variants; what this machine cannot run has a reason instead."""
+    """Each model in each of the variants; what cannot run there has a reason instead."""
     import torch
     import transformers
 
@@ -100,49 +112,78 @@ def agreements(
     torch.set_num_threads(threads)
     for model in models:
         for variant in variants:
-            yield _agreement(model, variant, threads)
+            for workload in WORKLOADS[device.partition(":")[0]]:
+                yield _agreement(model, variant, workload, device, threads)
 
 
-def _agreement(model: Model, variant: Variant, threads: int) -> Agreement | Untimed:
+def _agreement(
+    model: Model, variant: Variant, workload: Workload, device: str, threads: int
+) -> Agreement | Untimed:
     import torch
 
     from bench.engines import build, require
     from bench.loading import load, make_inputs
 
     try:
-        require(variant, "cpu")
+        require(variant, device)
         with warnings.catch_warnings(), torch.inference_mode():
             warnings.simplefilter("ignore")  # exporters have much to say
-            module = load(model, REFERENCE, None, "cpu", random=True)
-            inputs = make_inputs(module, WORKLOAD, "cpu", seed=0)
-            forward = build(module, variant, "cpu", inputs).bind(inputs)
-            return _compare(model.name, variant, forward, threads)
+            module = load(model, REFERENCE, None, device, random=True)
+            inputs = make_inputs(module, workload, device, seed=0)
+            forward = build(module, variant, device, inputs).bind(inputs)
+            for _ in range(CAPTURED):
+                forward()
+            logs = _compare(forward, device, threads)
     except Exception as error:  # noqa: BLE001 - whatever a variant raises is its reason
         status, reason = classify(error)
-        return Untimed(model.name, str(variant), reason, status is not Status.SKIPPED)
-
-
-def _compare(model: str, variant: Variant, forward: Forward, threads: int) -> Agreement:
-    from torch.utils.benchmark import Timer
-
+        failed = status is not Status.SKIPPED
+        return Untimed(model.name, str(variant), workload, reason, failed)
     from bench.stats import quantile_interval
 
-    sampler = Sampler(SystemClock(), random.Random(0), Limits(0.0, 0.0))  # noqa: S311 - an order
-    timer = Timer("forward()", globals={"forward": forward}, num_threads=threads)
+    found = quantile_interval(np.array(logs), 0.5)
+    seen = (math.exp(v) for v in (statistics.median(logs), found.low, found.high))
+    return Agreement(model.name, str(variant), workload, *seen)
+
+
+def _compare(forward: Forward, device: str, threads: int) -> list[float]:
+    """The log-ratio of both ways, round by round."""
+    clock = device_clock(device)
+    sampler = Sampler(clock, random.Random(0), Limits(0.0, 0.0))  # noqa: S311 - an order
+    theirs = _timer(forward, threads) if not clock.has_device else _events(forward, device)
     sampler.warm_up("ours", forward)
     logs = []
     for number in range(ROUNDS):
         found = {}
         for who in ("ours", "theirs") if number % 2 else ("theirs", "ours"):
-            timer.timeit(1)  # what a switch costs falls on neither
-            if who == "ours":
-                block = sampler.time(forward, FORWARDS)
-                found[who] = min(block)
-            else:
-                found[who] = min(timer.timeit(1).mean for _ in range(FORWARDS))
+            theirs(1)  # what a switch costs falls on neither
+            block = sampler.time(forward, FORWARDS) if who == "ours" else theirs(FORWARDS)
+            found[who] = min(block)
         logs.append(math.log(found["ours"] / found["theirs"]))
-    import numpy as np
+    return logs
 
-    middle = quantile_interval(np.array(logs), 0.5)
-    ratio = statistics.median(logs)
-    return Agreement(model, str(variant), *(math.exp(v) for v in (ratio, middle.low, middle.high)))
+
+def _timer(forward: Forward, threads: int) -> Callable[[int], list[float]]:
+    """Seconds of some forwards by torch's own timer."""
+    from torch.utils.benchmark import Timer
+
+    timer = Timer("forward()", globals={"forward": forward}, num_threads=threads)
+    return lambda forwards: [timer.timeit(1).mean for _ in range(forwards)]
+
+
+def _events(forward: Forward, device: str) -> Callable[[int], list[float]]:
+    """Seconds of some forwards as `triton.testing.do_bench` takes them, with a warm L2."""
+    import torch
+
+    def timed(forwards: int) -> list[float]:
+        begins, ends = (
+            [torch.cuda.Event(enable_timing=True) for _ in range(forwards)] for _ in range(2)
+        )
+        with torch.cuda.device(device):
+            for begin, end in zip(begins, ends, strict=True):
+                begin.record()
+                forward()
+                end.record()
+            torch.cuda.synchronize()
+        return [b.elapsed_time(e) * MS for b, e in zip(begins, ends, strict=True)]
+
+    return timed

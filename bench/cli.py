@@ -21,6 +21,7 @@ from bench.options import (
     Budget,
     Caches,
     Compiles,
+    Device,
     Devices,
     Dtypes,
     Heads,
@@ -248,11 +249,15 @@ def selftest() -> None:
 
 
 @app.command()
-def agree(model: Models = [], threads: Threads = None) -> None:  # noqa: B006 - typer copies it
-    """Hold our times of every variant against torch's own benchmark timer, in turn (CPU)."""
+def agree(
+    model: Models = [],  # noqa: B006 - typer copies it
+    device: Device = "cpu",
+    threads: Threads = None,
+) -> None:
+    """Hold our times of every variant against torch's own timer (CUDA: plain events), in turn."""
     from bench import agreement
 
-    raise typer.Exit(agreement.main(tuple(model), wanted_threads(threads)))
+    raise typer.Exit(agreement.main(tuple(model), device, wanted_threads(threads)))
 
 
 @app.command()

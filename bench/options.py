@@ -32,6 +32,7 @@ Models = Annotated[
 Devices = Annotated[
     list[str], typer.Option("--device", help="cpu, cuda or cuda:N; repeatable. All there are.")
 ]
+Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
 Dtypes = Annotated[
     list[str],
     typer.Option("--dtype", help="float32 (usual), bfloat16, float16 or int8; repeatable."),

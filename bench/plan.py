@@ -38,6 +38,10 @@ MOST_THREADS = 1024
 """Above the cores of any one machine; OpenMP cannot start some ten thousands, and dies of it."""
 
 
+DEVICE = re.compile(r"cpu|cuda(:\d+)?")
+MOST_SEED = 2**32 - 1
+
+
 @dataclass(frozen=True)
 class Options:
     """What the user asked for; empty tuples mean what the profile and the machine say."""
@@ -69,11 +73,19 @@ class Options:
             for number in numbers:
                 if number < 1:
                     raise UsageError(f"{option} is {number}: give 1 or more")
+        if not 0 <= self.seed <= MOST_SEED:
+            raise UsageError(f"--seed is {self.seed}: give a number from 0 to {MOST_SEED}")
         if self.threads < 1:
             raise UsageError(f"--threads is {self.threads}: give 1 or more")
         if self.threads > MOST_THREADS:
             raise UsageError(f"--threads is {self.threads}: give {MOST_THREADS} or fewer")
         check_seconds("--timeout", self.timeout_s)
+        for device in self.devices:
+            if not DEVICE.fullmatch(device):
+                raise UsageError(f"--device is {device!r}: give cpu, cuda or cuda:N")
+        self._check_axes()
+
+    def _check_axes(self) -> None:
         for option, asked, kind in self._axes():
             known = [str(word.value) for word in kind]
             for word in asked:

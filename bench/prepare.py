@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,8 +26,6 @@ from bench.words import several
 
 if TYPE_CHECKING:
     import pandas as pd
-
-DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 
 
 @dataclass(frozen=True)
@@ -79,9 +76,6 @@ def prepare(
     `weights` gives the kind of weights per model name where an earlier part of the run fixed it;
     `tell` hears what is downloaded while it is.
     """
-    for device in options.devices:
-        if not DEVICE.fullmatch(device):
-            raise UsageError(f"--device is {device!r}: give cpu, cuda or cuda:N")
     suites = pick_suites(options.suites, options.text)
     text = read_text(Path(options.text)) if options.text else None
     models = pick_models(options.models)
@@ -96,7 +90,7 @@ def prepare(
         if model.architecture is None and found is not None:
             models[i] = dataclasses.replace(model, architecture=read_architecture(found.directory))
     software = environment.machine(), probe()
-    options = dataclasses.replace(options, devices=_devices(options.devices, software[1]))
+    options = dataclasses.replace(options, devices=devices_here(options.devices, software[1]))
     sources = {m.name: _source(m, checkpoints[m.name]) for m in models}
     if text is not None:
         _check_tokenizers(sources, reasons)
@@ -161,8 +155,11 @@ def _weight_notes(reasons: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _devices(asked: tuple[str, ...], software: Mapping[str, Any]) -> tuple[str, ...]:
-    """The devices to measure: those asked for, else the CPU and, where torch sees one, CUDA."""
+def devices_here(asked: tuple[str, ...], software: Mapping[str, Any]) -> tuple[str, ...]:
+    """The devices to measure: those asked for, else the CPU and, where torch sees one, CUDA.
+
+    Raises UsageError for one that is not there.
+    """
     count = len(software["gpus"])
     for device in asked:
         index = int(device.partition(":")[2] or 0)

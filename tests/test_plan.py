@@ -26,6 +26,8 @@ def suite(name="latency", batches=(1,), lengths=(8, 16), measure=Measure.FORWARD
         ({"threads": 100_000}, "--threads is 100000: give 1024 or fewer"),
         ({"timeout_s": 0.0}, "--timeout is 0"),
         ({"timeout_s": float("nan")}, "--timeout is nan"),
+        ({"seed": 10**22}, "--seed is 10000000000000000000000: give a number from 0 to"),
+        ({"devices": ("cpu", "mps")}, "--device is .mps.: give cpu, cuda or cuda:N"),
         ({"dtypes": ("int4",)}, "--dtype is 'int4'.*bfloat16"),
     ],
 )

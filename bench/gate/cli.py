@@ -9,7 +9,7 @@ from typing import Annotated, Optional
 import typer
 
 from bench.gate.output import Format
-from bench.options import BatchSizes, SeqLens, Threads, wanted_threads
+from bench.options import BatchSizes, Device, SeqLens, Threads, wanted_threads
 from bench.variant import Dtype
 
 verbs = typer.Typer()
@@ -75,7 +75,7 @@ def check(
     model: CheckedModels = [],  # noqa: B006
     batch_size: BatchSizes = [],  # noqa: B006
     seq_len: SeqLens = [],  # noqa: B006
-    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
+    device: Device = "cpu",
     dtype: Annotated[Dtype, typer.Option(help="Of weights and activations.")] = Dtype.FLOAT32,
     threads: Threads = None,
     clock: ClockName = JudgedClock.WALL,

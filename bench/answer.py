@@ -10,6 +10,7 @@ import pandas as pd
 
 from bench.gains import Gain, best, compares_models, speed_text
 from bench.spec import Workload
+from bench.variant import Compile
 
 SHORT = {
     "bert-base-uncased": "BERT",
@@ -28,6 +29,8 @@ LAUNCH_BOUND = 0.8
 
 AS_MANY = "as many"
 SETTING = ("device", "dtype", "attention", "backend", "compile", "head", "cache")
+GRAPHS = (Compile.REDUCE_OVERHEAD.value, Compile.MAX_AUTOTUNE.value)
+"""Compilations that make CUDA graphs, which a host launches as one."""
 
 
 def sentences(ratios: pd.DataFrame) -> list[str]:
@@ -65,20 +68,27 @@ def gain_sentences(found: list[Gain]) -> list[str]:
 
 
 def launch_bound(summary: pd.DataFrame) -> list[str]:
-    """Of each model on a device of its own, where the host's launches are what takes the time."""
+    """Of each variant on a device of its own, where the host's launches are what takes the time."""
     timed = summary[summary["metric"].isin(("host_time", "latency"))]
     wide = timed.pivot_table(index="case", columns="metric", values="value")
     if "host_time" not in wide:
         return []
     bound = wide.index[wide["host_time"] >= LAUNCH_BOUND * wide["latency"]]
-    found = compares_models(timed[timed["case"].isin(bound) & (timed["metric"] == "latency")])
-    return [
-        f"On {device} {short(str(model))} is bound by launches at "
-        f"{'; '.join(_workload(row) for row in rows.itertuples())}: "
-        "giving the device its work takes the host as long as the device takes to do it. Larger "
-        "batches, or CUDA graphs (--compile reduce-overhead), use the device better."
-        for (device, model), rows in found.groupby(["device", "model"], sort=False)
-    ]
+    found = timed[timed["case"].isin(bound) & (timed["metric"] == "latency")]
+    return [_bound_by_launches(rows) for _, rows in found.groupby(["model", *SETTING], sort=False)]
+
+
+def _bound_by_launches(rows: pd.DataFrame) -> str:
+    """The sentence for the cases of one model and variant."""
+    first: Any = next(rows.itertuples())
+    # A workload of the `variants` suite may stand in another suite as well.
+    where = "; ".join(dict.fromkeys(_workload(row) for row in rows.itertuples()))
+    graphs = "" if first.compile in GRAPHS else ", or CUDA graphs (--compile reduce-overhead),"
+    return (
+        f"{short(str(first.model))}{setting(first)} is bound by launches at {where}: giving the "
+        "device its work takes the host as long as the device takes to do it. Larger batches"
+        f"{graphs} use the device better."
+    )
 
 
 def short(model: str) -> str:

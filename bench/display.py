@@ -166,6 +166,7 @@ SHOWN = (
     "load_time",
     "cold_start",
     "cold_import",
+    "cold_device",
     "cold_weights",
     "first_forward",
     "second_forward",

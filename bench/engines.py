@@ -39,6 +39,10 @@ EXTRAS = {
 """Per backend the modules it needs, itself first, and the extra of this package with them."""
 COMPILERS = ("g++", "clang++", "cl")
 """What torch.compile can build its kernels for the CPU with, unless CXX names another."""
+LAUNCHERS = ("gcc", "clang", "cc")
+"""What Triton builds the host's side of its kernels with, unless CC names another."""
+TRITON_CAPABILITY, FLASH_CAPABILITY = (7, 0), (8, 0)
+"""The oldest CUDA devices that torch.compile's kernels (Volta) and flash-attn (Ampere) are for."""
 COMPILED = "TORCHINDUCTOR_CACHE_DIR"
 """The environment variable that tells torch where to keep what it compiled."""
 
@@ -151,12 +155,14 @@ def _emulated(variant: Variant, device: str) -> Iterable[str]:
 
 def _problems(variant: Variant, device: str) -> Iterable[str]:
     yield from _backend_problems(variant, device)
-    yield from _cpu_problems(variant) if device == "cpu" else _cuda_problems(variant, device)
     if variant.attention == Attention.FLASH.value:
+        if device == "cpu":
+            yield "flash attention runs on CUDA only"
         if importlib.util.find_spec("flash_attn") is None:
             yield "flash attention needs the package flash-attn, which is not installed"
         if variant.dtype not in (Dtype.BFLOAT16.value, Dtype.FLOAT16.value):
             yield f"flash attention runs in bfloat16 or float16, not in {variant.dtype}"
+    yield from _cpu_problems(variant) if device == "cpu" else _cuda_problems(variant, device)
 
 
 def _backend_problems(variant: Variant, device: str) -> Iterable[str]:
@@ -178,13 +184,31 @@ def _backend_problems(variant: Variant, device: str) -> Iterable[str]:
 def _cuda_problems(variant: Variant, device: str) -> Iterable[str]:
     if variant.dtype == Dtype.INT8.value:
         yield f"dynamic int8 quantisation runs on the CPU only, not on {device}"
+    if variant.compile != Compile.NONE.value:
+        if importlib.util.find_spec("triton") is None:
+            yield "torch.compile on CUDA needs the package triton, which is not installed"
+        if not _has_compiler("CC", LAUNCHERS):
+            yield "torch.compile on CUDA needs a C compiler: install gcc or clang"
+        yield from _too_old(device, TRITON_CAPABILITY, "torch.compile on CUDA")
+    if variant.attention == Attention.FLASH.value:
+        yield from _too_old(device, FLASH_CAPABILITY, "flash attention")
+
+
+def _too_old(device: str, needed: tuple[int, int], what: str) -> Iterable[str]:
+    import torch
+
+    found = torch.cuda.get_device_capability(device)
+    if found < needed:
+        had, wanted = (".".join(map(str, one)) for one in (found, needed))
+        yield f"{what} needs compute capability {wanted}; {device} has {had}"
+
+
+def _has_compiler(variable: str, names: Iterable[str]) -> bool:
+    return any(map(shutil.which, (os.environ.get(variable, ""), *names)))
 
 
 def _cpu_problems(variant: Variant) -> Iterable[str]:
-    if variant.attention == Attention.FLASH.value:
-        yield "flash attention runs on CUDA only"
-    compiles = variant.compile != Compile.NONE.value
-    if compiles and not any(map(shutil.which, (os.environ.get("CXX", ""), *COMPILERS))):
+    if variant.compile != Compile.NONE.value and not _has_compiler("CXX", COMPILERS):
         yield "torch.compile on the CPU needs a C++ compiler: install g++ or clang"
     if variant.compile == Compile.REDUCE_OVERHEAD.value:
         yield "reduce-overhead is CUDA graphs, and this is a CPU"
@@ -192,10 +216,18 @@ def _cpu_problems(variant: Variant) -> Iterable[str]:
         yield "cold-l2 is a mode of CUDA devices"
 
 
-def build(module: torch.nn.Module, variant: Variant, device: str, example: Inputs) -> Engine:
+def build(
+    module: torch.nn.Module,
+    variant: Variant,
+    device: str,
+    example: Inputs,
+    *,
+    sizes_vary: bool = False,
+) -> Engine:
     """Make the engine of a variant from a float32 module, which is changed or used up by it.
 
-    `example` are inputs to export a graph with; its sizes stay free.
+    `example` are inputs to export a graph with; its sizes stay free. `sizes_vary` says that those
+    to come have many lengths, for which torch.compile makes code of free sizes as well.
     """
     require(variant, device)
     match Backend(variant.backend):
@@ -203,10 +235,10 @@ def build(module: torch.nn.Module, variant: Variant, device: str, example: Input
             return _onnx(module, example)
         case Backend.OPENVINO:
             return _openvino(module, example)
-    return _torch(module, variant)
+    return _torch(module, variant, sizes_vary=sizes_vary)
 
 
-def _torch(module: Any, variant: Variant) -> TorchEngine:
+def _torch(module: Any, variant: Variant, *, sizes_vary: bool) -> TorchEngine:
     import torch
 
     module.set_attn_implementation(ATTENTIONS.get(variant.attention, variant.attention))
@@ -223,7 +255,7 @@ def _torch(module: Any, variant: Variant) -> TorchEngine:
         # of them than torch expects of one function.
         torch._dynamo.config.recompile_limit = RECOMPILATIONS  # noqa: SLF001 - it has no other name
         _start_compiler(module.device)
-        module = torch.compile(module, mode=variant.compile, dynamic=False)
+        module = torch.compile(module, mode=variant.compile, dynamic=sizes_vary)
     return TorchEngine(module)
 
 

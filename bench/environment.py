@@ -75,7 +75,8 @@ def software() -> dict[str, Any]:
     from bench import __version__
 
     gpus = []
-    for index in range(torch.cuda.device_count()):
+    # Torch counts devices that a driver too old for it cannot give it.
+    for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
         gpu = torch.cuda.get_device_properties(index)
         gpus.append({"name": gpu.name, "memory_bytes": gpu.total_memory})
     return {

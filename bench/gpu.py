@@ -83,8 +83,8 @@ class Gpu:
         """What a call gives; None where this device or driver does not support it."""
         try:
             return read(self.handle, *arguments)
-        except self.library.NVMLError:
-            return None
+        except (self.library.NVMLError, self.library.NVMLLibraryMismatchError):
+            return None  # the latter, for a driver too old, is no NVMLError
 
 
 def find(device: str) -> Gpu | None:
@@ -102,10 +102,16 @@ def find(device: str) -> Gpu | None:
 
 
 def known(library: Any, uuid: str) -> Gpu | None:
-    """The GPU of a UUID (torch writes it without NVML's prefix), where the library has it."""
-    name = uuid if uuid.startswith(("GPU-", "MIG-")) else f"GPU-{uuid}"
+    """The GPU of a UUID, or its part (MIG), where the library has it.
+
+    torch writes UUIDs without NVML's prefix, which tells the two apart.
+    """
+    bare = uuid.removeprefix("GPU-").removeprefix("MIG-")
     try:
         library.nvmlInit()
-        return Gpu(library, library.nvmlDeviceGetHandleByUUID(name))
+        try:
+            return Gpu(library, library.nvmlDeviceGetHandleByUUID(f"GPU-{bare}"))
+        except library.NVMLError:
+            return Gpu(library, library.nvmlDeviceGetHandleByUUID(f"MIG-{bare}"))
     except library.NVMLError:
         return None

@@ -69,6 +69,7 @@ METRICS = {
         Metric("load_time", Unit.SECONDS, "Load time"),
         Metric("cold_start", Unit.SECONDS, "Process start to first output"),
         Metric("cold_import", Unit.SECONDS, "... of which start and import"),
+        Metric("cold_device", Unit.SECONDS, "... of which set up the device"),
         Metric("cold_weights", Unit.SECONDS, "... of which build and read weights"),
         Metric("first_forward", Unit.SECONDS, "... of which the first forward"),
         Metric("second_forward", Unit.SECONDS, "Second forward of a process"),

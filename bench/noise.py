@@ -25,6 +25,7 @@ READS_PER_S = 1.0
 """Page faults that read the disk: a lone one delays one forward of hundreds."""
 FAULTS_PER_S = 10_000.0
 """Page faults without the disk, at some 2 microseconds each: a few percent of the time."""
+LOCK_CLOCKS = "sudo nvidia-smi --lock-gpu-clocks=<MHz>"
 KEEP_FREED = " ".join(f"{name}={value}" for name, value in STEADY_ALLOCATOR.items())
 SWITCHES_PER_S = 20.0
 """Involuntary context switches: more than a kernel's own threads cause on a quiet machine."""
@@ -103,6 +104,7 @@ def _causes(rounds: pd.DataFrame, cores: int, doctor: Doctor, fewer: str) -> Ite
         yield (
             f"the CPU ran between {low:.1f} and {high:.1f} GHz: {next(iter(remedies), settings)}"
         )
+    yield from _of_gpu(rounds)
     load, switches = rounds["load_average"].mean(), rounds["involuntary_switches"].sum() / seconds
     if load > cores or switches > SWITCHES_PER_S:
         busy = "" if math.isnan(load) else f"the load average was {load:.1f} on {cores} cores and "
@@ -119,6 +121,21 @@ def _causes(rounds: pd.DataFrame, cores: int, doctor: Doctor, fewer: str) -> Ite
     read = float(rounds["major_faults"].sum())
     if read / seconds > READS_PER_S:
         yield f"{read:.0f} page faults read the disk: free memory before a run"
+
+
+def _of_gpu(rounds: pd.DataFrame) -> Iterator[str]:
+    """What held a GPU's clock down, or let it wander."""
+    clock = rounds["gpu_sm_hz"].dropna() / 1e9
+    between = f", between {clock.min():.2f} and {clock.max():.2f} GHz" if len(clock) else ""
+    held = rounds.loc[rounds["gpu_throttle"] != "", "gpu_throttle"]
+    if len(held):
+        words = several(list(dict.fromkeys(held)))
+        yield (
+            f"the GPU was held back in {len(held) / len(rounds):.0%} of the rounds ({words})"
+            f"{between}: cool it, or fix a clock that it can keep ({LOCK_CLOCKS})"
+        )
+    elif _spread(clock) > FREQUENCY_SPREAD:
+        yield f"the GPU's clock moved{between}: fix it ({LOCK_CLOCKS})"
 
 
 def _spread(values: Any) -> float:

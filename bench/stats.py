@@ -130,8 +130,9 @@ def _timed_rows(
             continue
         rate = (latency.value, latency.high, latency.low)
         yield case, name, Interval(*(float(per_forward / s) if s else math.nan for s in rate)), n
-    cpu = _median_interval(samples["cpu_s"].to_numpy(), medians["cpu_s"].to_numpy())
-    yield case, "cpu_time", cpu, n
+    if samples["host_s"].isna().all():  # beside a device the CPU mostly spins, waiting for it
+        cpu = _median_interval(samples["cpu_s"].to_numpy(), medians["cpu_s"].to_numpy())
+        yield case, "cpu_time", cpu, n
     yield case, "latency_mean", Interval(float(wall.mean()), math.nan, math.nan), n
     yield case, "latency_min", Interval(float(wall.min()), math.nan, math.nan), n
     low, high = np.quantile(wall, (0.25, 0.75))
@@ -262,7 +263,10 @@ Ratio = tuple[str, str, float, float, float, int, int]
 
 def _paired_rows(run: Run, plan: pd.DataFrame) -> Iterable[Ratio]:
     for name, column in TIMED.items():
-        logs = round_log_ratios(run.samples, plan, column)
+        told = run.samples
+        if name == "cpu_time":  # see _timed_rows
+            told = told[told["host_s"].isna()]
+        logs = round_log_ratios(told, plan, column)
         # All at once, since a groupby per case would take most of the time of a long run's page.
         of_repeats = logs.groupby(["case", "repeat"], sort=False)["log_ratio"].median()
         by_case = {str(c): m.tolist() for c, m in of_repeats.groupby(level="case", sort=False)}

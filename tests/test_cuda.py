@@ -1,14 +1,20 @@
 """What only a CUDA device can show; without one these tests are skipped by name."""
 
 from dataclasses import replace
+from pathlib import Path
+from statistics import median
 
 import pytest
 import torch
-from fakes import case, job, pair
+from fakes import bench, case, job, pair, python, tiny_directory
 
+from bench.agreement import Untimed, agreements
+from bench.gpu import find
 from bench.launch import ProcessLauncher
+from bench.records import read_run
 from bench.spec import Measure, Model
-from bench.variant import Variant
+from bench.stats import summarise
+from bench.variant import REFERENCE, Variant
 from suites.models import MODELS
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -71,6 +77,67 @@ def test_memory_is_the_allocators_and_this_processs():
     assert found["weight_bytes"] + found["peak_activation_bytes"] <= 1.05 * peak
     assert peak <= found["cuda_peak_reserved_bytes"]
     assert found.get("cuda_process_bytes", peak) >= peak
+
+
+PLAIN = """
+import torch, transformers
+from bench.loading import config_arguments
+from fakes import TINY
+arguments = config_arguments(TINY["albert"])
+config = transformers.AutoConfig.for_model("albert", **arguments)
+module = transformers.AutoModel.from_config(config).eval().to("cuda")
+ids = torch.zeros(8, 16, dtype=torch.long, device="cuda")
+inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+with torch.inference_mode():
+    module(**inputs)
+    torch.cuda.synchronize()
+    torch.cuda.reset_peak_memory_stats()
+    module(**inputs)
+    torch.cuda.synchronize()
+print(torch.cuda.max_memory_allocated())
+"""
+
+
+def test_the_peak_is_that_of_a_plain_script_to_the_byte():
+    """Written without anything of ours but the sizes of the model."""
+    one = case("albert", measure=Measure.MEMORY, device="cuda", batch_size=8)
+    plain = python("-c", PLAIN, cwd=Path(__file__).parent)
+    assert plain.returncode == 0, plain.stderr
+    assert values(events([one]))["cuda_peak_allocated_bytes"] == int(plain.stdout)
+
+
+def test_device_times_are_those_of_a_plain_loop_of_events():
+    """At batch 1 and 32, within 2 percent; a machine too noisy to tell is no disagreement."""
+    found = list(agreements([BASE], (REFERENCE, Variant("float16")), "cuda", threads=1))
+    assert {one.workload.batch_size for one in found} == {1, 32}
+    assert not [one for one in found if isinstance(one, Untimed)]
+    assert not [one for one in found if not (one.holds or one.is_noise)]
+
+
+def test_energy_and_host_time_are_told_and_a_tiny_model_is_bound_by_launches(tmp_path):
+    """Of two layers of 32 the device has next to nothing to do."""
+    done = bench(
+        *("run", "latency", "--model", tiny_directory(tmp_path, "bert"), "--device", "cuda"),
+        *("--seq-len", 8, "--batch-size", 1, "--repeats", 2, "--budget", 1, "--output", "run"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "is bound by launches at batch 1, 8 tokens" in done.stdout
+    summary = summarise(read_run(tmp_path / "run")).set_index("metric")["value"]
+    assert summary["host_time"] > 0
+    assert "cpu_time" not in summary
+    if find("cuda").energy_j() is not None:
+        assert summary["energy_per_sequence"] > 0
+
+
+def test_a_cold_l2_is_never_faster_than_a_warm_one():
+    """What was flushed is read from memory again."""
+    medians = []
+    for cache in ("warm", "cold-l2"):
+        one = replace(case(device="cuda", batch_size=8), variant=Variant(cache=cache))
+        samples = rows(events([one], budget_s=2.0), "samples")
+        medians.append(median(r["wall_s"] for r in samples if r["phase"] == "sample"))
+    assert medians[1] >= 0.95 * medians[0]
 
 
 def test_out_of_memory_is_an_answer_of_the_allocator():

@@ -1,19 +1,23 @@
 import importlib.util
 import os
 import shutil
+from collections import Counter
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import pytest
 import torch
-from fakes import BERT, TINY, case, job
+from fakes import BERT, TINY, QueueClock, QueueCuda, case, job
 
 from bench import engines
 from bench.clock import SystemClock
 from bench.errors import BenchError, UnsupportedError
 from bench.loading import load, make_inputs
-from bench.measure.forward import Loaded, checked, load_engine, with_threads
+from bench.measure.forward import Loaded, checked, load_engine, measure_group, with_threads
 from bench.measure.sameness import TOLERANCE, check, relative_error
 from bench.measure.session import Session, classify
+from bench.measure.text import BATCHES, Batch, sample_batches
+from bench.sampling import Timed
 from bench.spec import Compares, Measure, Model, Status, Workload
 from bench.variant import REFERENCE, Variant
 
@@ -191,6 +195,80 @@ def test_compiling_without_a_compiler_is_skipped_and_says_what_to_install(monkey
         engines.require(Variant(compile="default"), "cpu")
     monkeypatch.setenv("CXX", "my-c++")
     engines.require(Variant(compile="default"), "cpu")
+
+
+@pytest.mark.parametrize(
+    ("variant", "lacking", "capability", "reason"),
+    [
+        (COMPILED, "triton", (9, 0), "needs the package triton"),
+        (COMPILED, "gcc", (9, 0), "install gcc or clang"),
+        (COMPILED, "", (6, 1), r"torch.compile on CUDA needs compute capability 7\.0; cuda has 6"),
+        (Variant("float16", attention="flash"), "", (7, 5), r"flash attention needs .* 8\.0"),
+        (COMPILED, "", (7, 0), ""),
+        (Variant("float16", attention="flash"), "", (8, 6), ""),
+    ],
+)
+def test_what_a_cuda_device_or_its_machine_lacks_is_skipped_by_name(
+    variant, lacking, capability, reason, monkeypatch
+):
+    """Otherwise the compiler, or the kernel, would fail in the middle of a run."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name != lacking or None)
+    monkeypatch.setattr(shutil, "which", lambda name: name == "gcc" != lacking or None)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    if not reason:
+        engines.require(variant, "cuda")
+        return
+    with pytest.raises(UnsupportedError, match=reason):
+        engines.require(variant, "cuda")
+
+
+class Graphed:
+    """An engine as torch.compile makes one with CUDA graphs: a shape's third call is the fast one.
+
+    The first compiles and the second captures; `calls` counts them by shape.
+    """
+
+    facts: ClassVar[dict[str, float]] = {}
+
+    def __init__(self, cuda):
+        self.cuda, self.calls = cuda, Counter()
+
+    def bind(self, inputs):
+        """See Engine."""
+        shape = tuple(inputs["input_ids"].shape)
+
+        def forward():
+            self.calls[shape] += 1
+            host_s = {1: 5.0, 2: 0.2}.get(self.calls[shape], 1e-4)
+            self.cuda.launch(host_s, 0.002)
+
+        return forward
+
+
+@pytest.mark.parametrize("text", [False, True], ids=["one shape", "a text"])
+def test_capturing_cuda_graphs_is_no_sample(text):
+    """Each padded length of a text is a graph of its own, and all are captured before the rounds.
+
+    Otherwise the first sample of each length is a hundred times too long.
+    """
+    cuda = QueueCuda()
+    clock = QueueClock(cuda, "cuda")
+    told: list[dict] = []
+    one = replace(case(measure=Measure.TEXT if text else Measure.FORWARD), variant=COMPILED)
+    listening = Session(job([one], repeat=2, budget_s=1.0), told.append, clock)
+    engine = Graphed(cuda)
+    inputs = [{"input_ids": torch.zeros(1, n, dtype=torch.long)} for n in range(8, 8 + BATCHES)]
+    loaded = {(one.model, COMPILED): Loaded(engine, {one.id: inputs[0]})}
+    if text:
+        batches = {one.id: [Batch(each, 8, 0, 4) for each in inputs]}
+        found, _, _ = sample_batches(listening, loaded, batches, [one])
+    else:
+        measure_group(listening, loaded, [one])
+        rows = [row for e in told if e["event"] == "samples" for row in e["rows"]]
+        found = {one.id: [Timed(**row) for row in rows]}
+    seconds = [timed.wall_s for timed in found[one.id] if timed.phase in ("sample", "warmup")]
+    assert len(seconds) > (BATCHES if text else 10)
+    assert max(seconds) < 0.01
 
 
 def test_threads_are_set_where_they_are_compared():

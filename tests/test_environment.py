@@ -1,4 +1,6 @@
-from bench.environment import fingerprint, machine, settings
+import torch
+
+from bench.environment import fingerprint, machine, settings, software
 
 SOFTWARE = dict.fromkeys(("python", "torch", "transformers", "cpu_capability", "cuda"), "") | {
     "gpus": []
@@ -38,3 +40,10 @@ def test_another_allocator_makes_another_fingerprint_and_none_the_same_as_ever(m
     assert kept["settings"] == "MALLOC_MMAP_MAX_=0"
     assert kept["id"] != usual["id"]
     assert usual == old
+
+
+def test_a_driver_too_old_for_torch_leaves_no_gpus_and_no_traceback(monkeypatch):
+    """Torch counts devices by NVML before it finds that it cannot initialise them."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert software()["gpus"] == []

@@ -1,15 +1,25 @@
 import os
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from fakes import FakeClock
+from fakes import FakeClock, QueueClock, QueueCuda, case, job, pair
 
 from bench import gpu
+from bench.clock import STARTED, SystemClock, start_stamp
 from bench.kernel import Kernel
+from bench.measure.cold_start import measure as measure_cold_start
 from bench.measure.energy import per_forward_j
+from bench.measure.forward import energy, sample
+from bench.measure.memory import measure as measure_memory
+from bench.measure.session import Session
 from bench.plan import ENERGY_S
+from bench.spec import Measure
+from bench.variant import Variant
 from bench.watch import RoundWatch
 
+CONTEXT = 200_000_000
+"""Bytes that a stand-in for a device sets up."""
 UUID = "0e1d5e0c-0000-4000-8000-000000000000"
 
 
@@ -19,6 +29,9 @@ class FakeNvml:
     class NVMLError(Exception):
         """See pynvml."""
 
+    class NVMLLibraryMismatchError(Exception):
+        """See pynvml: not one of its other errors."""
+
     NVML_CLOCK_SM, NVML_CLOCK_MEM, NVML_TEMPERATURE_GPU = "sm", "memory", "temperature"
     nvmlClocksThrottleReasonSwPowerCap = 0x4
     nvmlClocksThrottleReasonHwSlowdown = 0x8
@@ -26,7 +39,8 @@ class FakeNvml:
     nvmlClocksThrottleReasonHwThermalSlowdown = 0x40
     nvmlClocksThrottleReasonHwPowerBrakeSlowdown = 0x80
 
-    def __init__(self, **values):
+    def __init__(self, prefix="GPU", **values):
+        self.prefix = prefix
         self.values = {
             "sm": 1980,
             "memory": 2619,
@@ -41,6 +55,8 @@ class FakeNvml:
     def _value(self, name):
         if self.values[name] is None:
             raise self.NVMLError(f"{name} is not supported")
+        if self.values[name] == "too old":
+            raise self.NVMLLibraryMismatchError("unversioned function called")
         return self.values[name]
 
     def nvmlInit(self):
@@ -49,7 +65,7 @@ class FakeNvml:
 
     def nvmlDeviceGetHandleByUUID(self, uuid):
         """See pynvml."""
-        if uuid != f"GPU-{UUID}":
+        if uuid != f"{self.prefix}-{UUID}":
             raise self.NVMLError("not found")
         return "handle"
 
@@ -135,12 +151,15 @@ def test_memory_is_that_of_this_process_alone():
     assert device(processes=[others]).own_bytes() is None
     assert device(processes=[hidden]).own_bytes() is None
     assert device(processes=None).own_bytes() is None
+    assert device(processes="too old").own_bytes() is None
 
 
 def test_torchs_device_is_found_by_its_uuid():
     """Torch writes it without the prefix; one that NVML does not know, or no NVML, is None."""
     assert gpu.known(FakeNvml(), UUID) is not None
     assert gpu.known(FakeNvml(), f"GPU-{UUID}") is not None
+    assert gpu.known(FakeNvml("MIG"), UUID) is not None  # a part of one
+    assert gpu.known(FakeNvml("MIG"), f"MIG-{UUID}") is not None
     assert gpu.known(FakeNvml(), "None") is None
     assert gpu.known(FakeNvml(sm=None), UUID) is None
     assert gpu.find("cpu") is None
@@ -188,3 +207,52 @@ def test_without_a_counter_there_is_no_energy():
         raise AssertionError("nobody asked for this")
 
     assert per_forward_j(device(energy=None), FakeClock(), forward) is None
+
+
+def test_a_cold_l2_has_no_energy_of_its_own():
+    """What empties the cache takes energy too: the warm mode's figure would stand for another."""
+    cold = replace(case(device="cuda:99"), variant=Variant(cache="cold-l2"))
+    assert (
+        energy(Session(job([cold]), lambda _: None, FakeClock()), cold, FakeClock().forward(1.0))
+        == {}
+    )
+
+
+def test_a_device_without_room_for_what_is_timed_beside_the_models_fails_its_cases_alone():
+    """The worker lives on, with its other workloads."""
+    told = []
+    cases = pair(device="cuda:99")
+    listening = Session(job(cases), told.append, FakeClock())
+    assert sample(listening, cases, lambda _: lambda: None) == ({}, [])
+    assert [(e["event"], e["case"]) for e in told] == [("failed", c.id) for c in cases]
+
+
+def test_setting_up_a_device_is_no_part_of_loading_a_model():
+    """Its memory is set up before loading is looked at, as the libraries are imported before."""
+    held = []
+
+    class Context(FakeClock):
+        def synchronize(self):
+            held.append(bytearray(b"x" * CONTEXT))  # written to, so that it is resident
+
+    one = case(measure=Measure.MEMORY)
+    told = []
+    measure_memory(Session(job([one]), told.append, Context()))
+    (found,) = (e["rows"] for e in told if e["event"] == "measurements")
+    values = {row["metric"]: row["value"] for row in found}
+    assert held
+    assert values["load_peak_rss_bytes"] < CONTEXT
+
+
+def test_setting_up_a_device_is_a_step_of_a_cold_start(monkeypatch):
+    """The steps still add up to the whole; without a device there is no such step."""
+    monkeypatch.setenv(STARTED, start_stamp()[STARTED])
+    one = case(measure=Measure.COLD_START)
+    steps = ("cold_import", "cold_weights", "first_forward")
+    for clock, own in ((SystemClock(), ()), (QueueClock(QueueCuda(), "cuda"), ("cold_device",))):
+        told = []
+        measure_cold_start(Session(job([one]), told.append, clock))
+        (found,) = (e["rows"] for e in told if e["event"] == "measurements")
+        values = {row["metric"]: row["value"] for row in found}
+        assert values["cold_start"] == pytest.approx(sum(values[s] for s in (*steps, *own)))
+        assert ("cold_device" in values) is bool(own)

@@ -3,6 +3,7 @@
 import random
 from dataclasses import asdict, replace
 
+import pandas as pd
 import pytest
 from fakes import QueueClock, QueueCuda, case, write_run
 
@@ -138,11 +139,36 @@ def test_a_forward_that_the_host_launches_no_faster_is_said_to_be_bound_by_launc
 ):
     """And one that it launches faster is not, though in rounds its host waits for the device."""
     (said,) = launch_bound(summarise(on_a_gpu(tmp_path / "slow", 0.0095, waits=waits)))
-    assert said.startswith("On cuda bert is bound by launches at batch 1, 16 tokens: ")
+    assert said.startswith("bert (cuda) is bound by launches at batch 1, 16 tokens: ")
+    assert "CUDA graphs (--compile reduce-overhead)" in said
     quick = on_a_gpu(tmp_path / "quick", 0.002, waits=waits)
+    assert not set(summarise(quick)["metric"]) & {"cpu_time"}  # it waits for the device
     in_rounds = quick.samples.loc[quick.samples["phase"] == "sample", "host_s"]
     assert bool(in_rounds.max() > 0.8 * DEVICE_S) is waits
     assert launch_bound(summarise(quick)) == []
+
+
+def test_each_variant_is_said_to_be_bound_by_launches_for_itself():
+    """One that CUDA graphs have set free is not named with the others; graphs help no graph."""
+    usual, half = Variant(), Variant("float16")
+    graphs = Variant(compile="reduce-overhead")
+    variants = {usual: 0.005, half: 0.005, graphs: 0.0001, replace(graphs, dtype="float16"): 0.005}
+    rows = [
+        {"metric": m, "value": v, "model": "bert", "device": "cuda", "batch_size": 1, "seq_len": 16}
+        | asdict(one)
+        | {"case": f"{suite}/{one}"}
+        for one, host_s in variants.items()
+        for suite in ("latency", "variants")
+        for m, v in (("host_time", host_s), ("latency", 0.005))
+    ]
+    said = launch_bound(pd.DataFrame(rows))
+    starts = [text.partition(" is bound by launches at batch 1, 16 tokens: ")[0] for text in said]
+    assert starts == [
+        "bert (cuda)",
+        "bert (cuda, float16)",
+        "bert (cuda, float16, reduce-overhead)",
+    ]
+    assert ["CUDA graphs" in text for text in said] == [True, True, False]
 
 
 def test_a_run_on_the_cpu_launches_nothing(tmp_path):

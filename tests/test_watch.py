@@ -11,6 +11,7 @@ from bench.clock import SystemClock
 from bench.doctor import Doctor
 from bench.gpu import NO_READING
 from bench.kernel import Kernel
+from bench.report.disturbances import disturbance_table
 from bench.report.tables import case_tables
 from bench.report.view import View
 from bench.sampling import Limits, Sampler
@@ -151,7 +152,7 @@ def a_run(tmp_path, walls, **disturbed):
     rows = [
         {"round": i, "disturbed": "", "wall_s": 0.1, **NOTHING, **disturbed} for i in range(1, 5)
     ]
-    rows[0] |= {k: v / 2 for k, v in disturbed.items() if k == "cpu_hz"}
+    rows[0] |= {k: v / 2 for k, v in disturbed.items() if k in ("cpu_hz", "gpu_sm_hz")}
     writer.append_batch("rounds", cases[0].group, 1, rows)
     writer.close()
     return records.read_run(tmp_path / "run")
@@ -179,6 +180,14 @@ def test_a_quiet_run_has_no_warning(tmp_path):
         (
             {"minor_faults": 5000.0},
             "50,000 pages a second: start with MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=",
+        ),
+        (
+            {"gpu_throttle": "heat", "gpu_sm_hz": 1.2e9},
+            "the GPU was held back in 100% of the rounds (heat), between 0.60 and 1.20 GHz: cool",
+        ),
+        (
+            {"gpu_sm_hz": 1.2e9},
+            "the GPU's clock moved, between 0.60 and 1.20 GHz: fix it (sudo nvidia-smi --lock-gpu",
         ),
         ({"major_faults": 0.05}, "no cause was seen"),
         ({}, "no cause was seen between rounds: what this machine has is CPU frequency governor"),
@@ -219,6 +228,20 @@ def test_a_remedy_that_this_machine_does_not_have_is_not_named(tmp_path, disturb
     assert words in text
     assert "sudo" not in text
     assert "more --repeats narrow the intervals" in text
+
+
+def test_what_a_gpu_told_between_rounds_stands_in_the_table(tmp_path):
+    """Its clock, what held it back, power and heat; without a GPU there is no such row."""
+    told = {"gpu_sm_hz": 1.9e9, "gpu_power_w": 310.0, "gpu_temperature_c": 61.0}
+    a_run(tmp_path / "gpu", [0.1] * 4, **told, gpu_throttle="power cap")
+    a_run(tmp_path / "cpu", [0.1] * 4)
+    with_gpu, without = (disturbance_table(View.of(tmp_path / n / "run")) for n in ("gpu", "cpu"))
+    rows = {row[0]: row[1:3] for row in with_gpu.rows}
+    assert rows["GPU clock"] == ["0.95 to 1.90 GHz", "0.95 GHz"]
+    assert rows["GPU held back"] == ["4 of 4 rounds", "power cap"]
+    assert rows["GPU power"] == ["310 to 310 W", "310 W"]
+    assert rows["GPU temperature"] == ["61 to 61 °C", "61 °C"]
+    assert without is None or not [row for row in without.rows if "GPU" in row[0]]
 
 
 def test_each_noisy_case_is_marked_in_the_table(tmp_path):

@@ -22,6 +22,11 @@ def _measure(session: Session, case: Case) -> dict[str, float]:
 
     session.import_model_code(case)
     imported = since_process_start_s()
+    if session.clock.has_device:
+        session.clock.synchronize()  # its first use sets it up
+        ready = since_process_start_s()
+    else:
+        ready = imported
     module = session.load(case)
     session.clock.synchronize()
     loaded = since_process_start_s()
@@ -36,7 +41,8 @@ def _measure(session: Session, case: Case) -> dict[str, float]:
     return {
         "cold_start": first,
         "cold_import": imported,
-        "cold_weights": loaded - imported,
+        **({"cold_device": ready - imported} if session.clock.has_device else {}),
+        "cold_weights": loaded - ready,
         "first_forward": first - loaded,
         "second_forward": second - first,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from bench.measure.sameness import check
 from bench.measure.session import Session
 from bench.sampling import Limits, Sampler, Timed, Yardstick
 from bench.spec import Case, Compares, Workload
-from bench.variant import REFERENCE, Compile, Variant
+from bench.variant import REFERENCE, Cache, Compile, Variant
 from bench.watch import Reading, RoundWatch
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 Key = tuple[str, Variant]
 CHECKED_TOKENS = 16
+CAPTURED = 3
+"""From this call on a CUDA graph is replayed: the first compiles, the second captures."""
 
 
 @dataclass
@@ -48,7 +50,7 @@ def measure(session: Session) -> None:
         cases = [case for case in group if key_of(case) in engines]
         if cases:
             session.begin(cases)
-            _measure_group(session, engines, cases)
+            measure_group(session, engines, cases)
 
 
 def key_of(case: Case) -> Key:
@@ -88,7 +90,13 @@ def load_engine(session: Session, cases: list[Case]) -> Loaded:
             for case in cases:
                 expected[case.id] = _outputs(module_outputs(module(**_first_row(inputs[case.id]))))
     with session.spend("load_s"):
-        engine = build(module, first.variant, first.device, _first_row(inputs[first.id]))
+        engine = build(
+            module,
+            first.variant,
+            first.device,
+            _first_row(inputs[first.id]),
+            sizes_vary=not first.workload.seq_len,
+        )
     return Loaded(engine, inputs, expected)
 
 
@@ -107,7 +115,8 @@ def _outputs(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
     return [one[:1].float().cpu() for one in tensors]
 
 
-def _measure_group(session: Session, engines: dict[Key, Loaded], cases: list[Case]) -> None:
+def measure_group(session: Session, engines: dict[Key, Loaded], cases: list[Case]) -> None:
+    """Check, warm up, sample and report the cases of one workload."""
     facts: dict[str, dict[str, float]] = {}
     forwards: dict[str, Callable[[], object]] = {}
 
@@ -115,11 +124,11 @@ def _measure_group(session: Session, engines: dict[Key, Loaded], cases: list[Cas
         loaded = engines[key_of(case)]
         facts[case.id] = checked(session, loaded, case)
         forwards[case.id] = with_threads(loaded.engine.bind(loaded.inputs[case.id]), case)
+        settle(session, case, [forwards[case.id]])
         return forwards[case.id]
 
     before = Reading.now()
-    products = Yardstick(gemm.product(cases[0].device, cases[0].variant.dtype))
-    found = sample(session, cases, prepare, products)
+    found, products = sample(session, cases, prepare)
     disturbed = Reading.now().metrics(before)
     for case in cases:
         if case.id in found:
@@ -160,6 +169,20 @@ def checked(session: Session, loaded: Loaded, case: Case) -> dict[str, float]:
     return facts
 
 
+def settle(session: Session, case: Case, forwards: Iterable[Callable[[], object]]) -> None:
+    """Run what torch.compile made, one forward per shape, until each has its last form.
+
+    What a first call compiles, and with CUDA graphs the second captures, is in no sample then.
+    """
+    if case.variant.compile == Compile.NONE.value:
+        return
+    with compiling(case.variant, case.id):
+        for forward in forwards:
+            for _ in range(CAPTURED if session.clock.has_device else 1):
+                forward()
+    session.clock.synchronize()
+
+
 def with_threads(forward: Callable[[], Any], case: Case) -> Callable[[], Any]:
     """The forward with its own number of threads, where the cases of a group differ in it.
 
@@ -179,9 +202,14 @@ def with_threads(forward: Callable[[], Any], case: Case) -> Callable[[], Any]:
 
 
 def energy(session: Session, case: Case, forward: Callable[[], object]) -> dict[str, float]:
-    """Energy per sequence, where the device counts it; in the first process alone."""
+    """Energy per sequence, where the device counts it; in the first process alone.
+
+    Not with a cold L2: what empties it takes energy of its own.
+    """
     import torch
 
+    if case.variant.cache == Cache.COLD.value:
+        return {}
     device = gpu.find(case.device)
     if device is None or session.job.repeat > 1:
         return {}
@@ -191,40 +219,45 @@ def energy(session: Session, case: Case, forward: Callable[[], object]) -> dict[
 
 
 def share(
-    session: Session, case: Case, found: list[Timed], products: Yardstick
+    session: Session, case: Case, found: list[Timed], products: list[Timed]
 ) -> dict[str, float]:
     """How fast the case ran beside the matrix product; nothing where its FLOPs are not known."""
     arch = session.named(case.model)[0].architecture
     if arch is None:
         return {}
     counted = forward_flops(arch, case.workload, case.variant.head)
-    return gemm.share(case, lambda _: counted, found, products.samples)
+    return gemm.share(case, lambda _: counted, found, products)
 
 
 def sample(
     session: Session,
     cases: list[Case],
     prepare: Callable[[Case], Callable[[], object]],
-    yardstick: Yardstick,
     begin_round: Callable[[int], object] | None = None,
-) -> dict[str, list[Timed]]:
+) -> tuple[dict[str, list[Timed]], list[Timed]]:
     """Warm up and sample one workload; a case that fails leaves the others to go on.
 
-    `prepare` makes a case's forward; `yardstick` is run in each round besides; `begin_round` hears
-    the number of each round as it begins.
-    Returns all timed forwards by case, without the cases that failed.
+    `prepare` makes a case's forward; `begin_round` hears the number of each round as it begins.
+    Returns all timed forwards by case, without the cases that failed, and the matrix products that
+    were timed beside them.
     """
     import torch
 
-    job = session.job
-    watch = RoundWatch(session.clock, gpu=gpu.find(cases[0].device))
+    job, device = session.job, cases[0].device
+    try:
+        yardstick = Yardstick(gemm.product(device, cases[0].variant.dtype))
+        watch = RoundWatch(session.clock, gpu=gpu.find(device))
+    except Exception as error:  # noqa: BLE001 - see load_all
+        session.failed(cases, error)
+        return {}, []
+    flushes: dict[str, Callable[[], object]] = {}
     sampler = Sampler(
         session.clock,
         random.Random(f"{job.seed}/{job.repeat}/{cases[0].group}"),  # noqa: S311 - an order, not a key
         Limits(job.budget_s * len(cases), job.precision / 2),
         watch,
         yardstick,
-        {case.id: flush for case in cases if (flush := flusher(case)) is not None},
+        flushes,
     )
     forwards: dict[str, Callable[[], object]] = {}
     warm: dict[str, list[Timed]] = {}
@@ -232,20 +265,22 @@ def sample(
         for case in cases:
             try:
                 forward = prepare(case)
+                if (flush := flusher(case)) is not None:
+                    flushes[case.id] = flush
                 with session.spend("timed_s"):
                     warm[case.id] = sampler.warm_up(case.id, forward)
                 forwards[case.id] = forward
             except Exception as error:  # noqa: BLE001, PERF203 - see load_all
                 session.failed([case], error)
         if not forwards:
-            return {}
+            return {}, []
         warm_s = {name: warm[name][-1].wall_s for name in forwards}
         try:
             with session.spend("timed_s"):
                 samples = sampler.rounds(forwards, warm_s, begin_round)
         except Exception as error:  # noqa: BLE001 - see load_all
             session.failed([c for c in cases if c.id in forwards], error)
-            return {}
+            return {}, []
     session.rounds(cases[0].group, watch.rows)
     session.products(cases[0].group, yardstick.samples)
     timed = {name: warm[name] + samples[name] for name in forwards}
@@ -255,4 +290,4 @@ def sample(
     }
     for name, seconds in spent.items():
         session.spent[name] = session.spent.get(name, 0.0) + seconds
-    return timed
+    return timed, yardstick.samples

@@ -30,6 +30,7 @@ def _measure(session: Session, case: Case) -> dict[str, float]:
     import torch
 
     session.import_model_code(case)  # part of the libraries' baseline
+    session.clock.synchronize()  # what a device's first use sets up in this process, likewise
     baseline = resident()
     reset_peak_rss()
     module = session.load(case)

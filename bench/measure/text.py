@@ -8,7 +8,7 @@ cuts them.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +17,9 @@ from bench.clock import NS
 from bench.errors import BenchError
 from bench.formulas import forward_flops
 from bench.measure import gemm
-from bench.measure.forward import Key, Loaded, checked, key_of, load_all, sample
+from bench.measure.forward import Key, Loaded, checked, key_of, load_all, sample, settle
 from bench.measure.session import Session
-from bench.sampling import Timed, Yardstick
+from bench.sampling import Timed
 from bench.spec import Case, Workload
 from bench.text import Text, read
 from bench.watch import Reading
@@ -87,25 +87,7 @@ def _measure_group(
         case.id: [_encode(tokenizers[case.model], lines, case.device) for lines in drawn]
         for case in cases
     }
-    turn = [0]  # which batch the forwards of this round take
-
-    facts: dict[str, dict[str, float]] = {}
-
-    def prepare(case: Case) -> Callable[[], object]:
-        loaded = engines[key_of(case)]
-        facts[case.id] = checked(session, loaded, case)
-        forwards = [loaded.engine.bind(batch.inputs) for batch in batches[case.id]]
-
-        def forward() -> object:  # `turn` moves on from round to round
-            return forwards[turn[0]]()
-
-        return forward
-
-    def begin_round(number: int) -> None:
-        turn[0] = number % BATCHES
-
-    products = Yardstick(gemm.product(cases[0].device, cases[0].variant.dtype))
-    found = sample(session, cases, prepare, products, begin_round)
+    found, products, facts = sample_batches(session, engines, batches, cases)
     disturbed = Reading.now().metrics(before)
     for case in cases:
         if case.id not in found:
@@ -120,8 +102,40 @@ def _measure_group(
         session.samples(case, tokenized[case.id] + found[case.id])
 
 
+def sample_batches(
+    session: Session,
+    engines: dict[Key, Loaded],
+    batches: Mapping[str, Sequence[Batch]],
+    cases: list[Case],
+) -> tuple[dict[str, list[Timed]], list[Timed], dict[str, dict[str, float]]]:
+    """Sample forwards of which each round takes its own batch, the same one of all cases.
+
+    Returns all timed forwards by case, the matrix products beside them, and metrics by case.
+    """
+    turn = [0]  # which batch the forwards of this round take
+    facts: dict[str, dict[str, float]] = {}
+
+    def prepare(case: Case) -> Callable[[], object]:
+        loaded = engines[key_of(case)]
+        facts[case.id] = checked(session, loaded, case)
+        forwards = [loaded.engine.bind(batch.inputs) for batch in batches[case.id]]
+        shapes = [tuple(batch.inputs["input_ids"].shape) for batch in batches[case.id]]
+        settle(session, case, dict(zip(shapes, forwards, strict=True)).values())
+
+        def forward() -> object:  # `turn` moves on from round to round
+            return forwards[turn[0]]()
+
+        return forward
+
+    def begin_round(number: int) -> None:
+        turn[0] = number % BATCHES
+
+    found, products = sample(session, cases, prepare, begin_round)
+    return found, products, facts
+
+
 def _share(
-    session: Session, case: Case, found: list[Timed], batches: list[Batch], products: Yardstick
+    session: Session, case: Case, found: list[Timed], batches: list[Batch], products: list[Timed]
 ) -> dict[str, float]:
     """How fast the case ran beside the matrix product, each batch with its own padded length."""
     arch = session.named(case.model)[0].architecture
@@ -130,7 +144,7 @@ def _share(
     shapes = [batch.inputs["input_ids"].shape for batch in batches]
     head = case.variant.head
     counted = [forward_flops(arch, Workload(*map(int, shape)), head) for shape in shapes]
-    return gemm.share(case, lambda n: counted[n % BATCHES], found, products.samples)
+    return gemm.share(case, lambda n: counted[n % BATCHES], found, products)
 
 
 def _tokenize_in_turn(

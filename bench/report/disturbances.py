@@ -99,4 +99,25 @@ def _of_rounds(rounds: pd.DataFrame) -> list[list[str]]:
     if len(clock):
         span = f"{clock.min():.2f} to {clock.max():.2f} GHz"
         found.append(["Clock frequency", span, f"{clock.min():.2f} GHz", "–"])
+    return found + _of_gpu(rounds)
+
+
+def _of_gpu(rounds: pd.DataFrame) -> list[list[str]]:
+    """What NVML told of a GPU between rounds."""
+    found = []
+    held = rounds.loc[rounds["gpu_throttle"] != "", "gpu_throttle"]
+    clock, power = rounds["gpu_sm_hz"].dropna() / 1e9, rounds["gpu_power_w"].dropna()
+    heat = rounds["gpu_temperature_c"].dropna()
+    if len(clock):
+        span = f"{clock.min():.2f} to {clock.max():.2f} GHz"
+        found.append(["GPU clock", span, f"{clock.min():.2f} GHz", "–"])
+        rounds_held = f"{len(held)} of {len(rounds)} rounds"
+        words = several(list(dict.fromkeys(held))) if len(held) else "–"
+        found.append(["GPU held back", rounds_held, words, "–"])
+    if len(power):
+        span = f"{power.min():.0f} to {power.max():.0f} W"
+        found.append(["GPU power", span, f"{power.max():.0f} W", "–"])
+    if len(heat):
+        span = f"{heat.min():.0f} to {heat.max():.0f} °C"
+        found.append(["GPU temperature", span, f"{heat.max():.0f} °C", "–"])
     return found

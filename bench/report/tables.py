@@ -17,6 +17,7 @@ from bench.spec import Measure
 
 FILTERS = ("Run", "Suite", "Model", "Device", "Dtype", "Status")
 """Columns of which the reader may pick one value."""
+ON_DEVICE = "Process on the device, MB"
 NOISY = ", noisy"
 """What the status of a case says whose noise is over the bound."""
 SAID_ONCE = ("Weights", "Attention", "Backend", "Compile", "Head", "Cache", "Threads")
@@ -89,7 +90,7 @@ KINDS: dict[Measure, tuple[str, tuple[Shown, ...]]] = {
             Shown("vs reference", "peak_rss_bytes", of="ratios"),
             Shown("CUDA peak, MB", "cuda_peak_allocated_bytes", MB),
             Shown("CUDA reserved, MB", "cuda_peak_reserved_bytes", MB),
-            Shown("Process on the device, MB", "cuda_process_bytes", MB, interval=False),
+            Shown(ON_DEVICE, "cuda_process_bytes", MB, interval=False),
             Shown("Peak RSS loading, MB", "load_peak_rss_bytes", MB, interval=False),
             Shown("Load time, ms", "load_time", MS),
         ),
@@ -100,6 +101,7 @@ KINDS: dict[Measure, tuple[str, tuple[Shown, ...]]] = {
             Shown("To first output, ms", "cold_start", MS),
             Shown("vs reference", "cold_start", of="ratios"),
             Shown("Start and import, ms", "cold_import", MS, interval=False),
+            Shown("Set up the device, ms", "cold_device", MS, interval=False),
             Shown("Build and read weights, ms", "cold_weights", MS, interval=False),
             Shown("First forward, ms", "first_forward", MS, interval=False),
             Shown("Second forward, ms", "second_forward", MS, interval=False),
@@ -171,6 +173,11 @@ def _as_table(
         notes.append("Brackets hold 95 % intervals.")
     if any(s.metric == "latency_p99" for s in shown):
         notes.append("A percentile without enough samples is left out.")
+    if any(row.get("CUDA peak, MB") and not row[ON_DEVICE] for row in rows):
+        notes.append(
+            "NVML did not tell the process’s own memory on the device: it counts processes by "
+            "numbers of the host, which a container does not know."
+        )
     return Table(
         name,
         f"{caption} ({len(rows)})",

@@ -1,7 +1,8 @@
 """Samples to numbers: medians, percentiles, intervals and paired ratios, computed from raw tables.
 
 All intervals are 95 %. Between processes they are Student's t on the log of each process's value;
-within one process (a run of one repeat) they are order statistics of its samples.
+within one process (a run of one repeat) they are order statistics of its samples. Those of
+percentiles heed both.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.special import bdtr, bdtrik, stdtrit
+from scipy.special import bdtr, bdtrik, ndtri, stdtrit
 
 from bench.looks import Looks
 from bench.metrics import METRICS, Unit, metric
@@ -84,6 +85,34 @@ def quantile_interval(values: FloatArray, quantile: float) -> Interval:
     )
 
 
+def percentile_interval(
+    samples: FloatArray, processes: Sequence[FloatArray], quantile: float
+) -> Interval:
+    """A percentile of all samples, with an interval that covers what processes differ by.
+
+    It moves with the processes' own percentiles (Student's t on their logs) and, lying in the tail
+    of all of them together, with how far they are apart, of which few processes tell little: the
+    delta method for a normal mixture. Never narrower than the order statistics of the samples. In
+    simulations of 3 to 10 processes, normal and skewed, it holds the truth 89 to 99 times in 100;
+    the order statistics alone, which take all samples for independent, 13 to 97.
+    """
+    whole, count = quantile_interval(samples, quantile), len(processes)
+    if count < 2 or not (samples > 0).all():
+        return whole
+    own = np.log([np.quantile(one, quantile) for one in processes])
+    between = float(np.var(own, ddof=1))
+    within = float(np.mean([np.var(np.log(one)) for one in processes]))
+    if not between:
+        return whole
+    tail = float(ndtri(quantile)) ** 2 * between / (between + within)
+    error = math.sqrt(between * (1 / count + tail / (2 * (count - 1))))
+    reach = math.exp(_student(count - 1) * error)
+    # In this order an unknown bound, which is NaN, stays unknown.
+    return Interval(
+        whole.value, min(whole.low, whole.value / reach), max(whole.high, whole.value * reach)
+    )
+
+
 def plan_table(run: Run) -> pd.DataFrame:
     """Identity columns of every planned case, by case; the environment holds them as planned."""
     table = pd.DataFrame(run.environment["run"]["plan"], columns=["case", *IDENTITY])
@@ -120,6 +149,7 @@ def _timed_rows(
     case: str, samples: pd.DataFrame, medians: pd.DataFrame, batch_size: int, seq_len: int
 ) -> Iterable[tuple[str, str, Interval, int]]:
     wall, n = samples["wall_s"].to_numpy(), len(samples)
+    repeats = samples["repeat"].to_numpy()
     latency = _median_interval(wall, medians["wall_s"].to_numpy())
     yield case, "latency", latency, n
     for name, per_forward in (
@@ -141,7 +171,8 @@ def _timed_rows(
         yield case, "noise", Interval(noise, math.nan, math.nan), n
     for name, (quantile, needed) in PERCENTILES.items():
         if n >= needed:
-            yield case, name, quantile_interval(wall, quantile), n
+            own = [wall[repeats == repeat] for repeat in medians.index.unique("repeat")]
+            yield case, name, percentile_interval(wall, own, quantile), n
 
 
 def _host_rows(samples: pd.DataFrame) -> Iterable[tuple[str, str, Interval, int]]:

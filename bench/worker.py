@@ -6,9 +6,11 @@ go out on what was stdout. Whatever libraries print goes to stderr instead.
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -19,6 +21,7 @@ from typing import Any, NoReturn, TextIO
 from bench.clock import NS, device_clock
 from bench.plan import Job
 
+PR_SET_PDEATHSIG = 1
 PROBE = "probe"
 """Sent instead of a job: report the software and devices, nothing else."""
 
@@ -47,6 +50,7 @@ def _obey() -> None:
         channel.write(json.dumps(event) + "\n")
         channel.flush()
 
+    _ask_kernel_to_end_with_parent()
     order = sys.stdin.readline()
     threading.Thread(target=_die_with_parent, daemon=True).start()
     warnings.simplefilter("ignore")
@@ -81,6 +85,16 @@ def _take_stdout() -> TextIO:
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return channel
+
+
+def _ask_kernel_to_end_with_parent() -> None:
+    """Have Linux end this process with its parent, also where a library keeps Python from running.
+
+    See prctl(2); elsewhere, and where the parent was gone before this call, `_die_with_parent`
+    does.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _die_with_parent() -> None:

@@ -160,10 +160,15 @@ def test_a_worker_that_ends_without_a_word_fails_the_case(make):
     assert issubclass(TryError, Exception)
 
 
-def test_a_real_worker_keeps_to_the_limit():
+@pytest.mark.parametrize("threads", [1, 64])
+def test_a_real_worker_keeps_to_the_limit(threads):
     """A small batch fits into half a gigabyte beyond the libraries; a huge one is refused."""
     small, huge = (
-        job(pair(measure=Measure.CAPACITY, batch_size=size, seq_len=64)[:1], memory_limit=2 * 10**9)
+        job(
+            pair(measure=Measure.CAPACITY, batch_size=size, seq_len=64)[:1],
+            memory_limit=2 * 10**9,
+            threads=threads,
+        )
         for size in (1, 200_000)
     )
     events = {e["event"]: e for e in ProcessLauncher().run(small, PATIENCE_S)}
@@ -175,9 +180,10 @@ def test_a_real_worker_keeps_to_the_limit():
     assert events["ended"]["status"] == "ok"
 
 
-def test_a_process_larger_than_the_limit_does_not_fit():
-    """The libraries count as well, as a container would have it."""
-    tight = job(pair(measure=Measure.CAPACITY)[:1], memory_limit=100 * 10**6)
+@pytest.mark.parametrize("threads", [1, 2, 64])
+def test_a_process_larger_than_the_limit_does_not_fit(threads):
+    """The libraries count as well, as a container would have it; the stacks of threads do not."""
+    tight = job(pair(measure=Measure.CAPACITY)[:1], memory_limit=100 * 10**6, threads=threads)
     events = {e["event"]: e for e in ProcessLauncher().run(tight, PATIENCE_S)}
     assert events["failed"]["status"] == "out-of-memory"
 

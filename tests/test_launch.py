@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 from fakes import ALBERT, BERT, RANDOM, bench_environment, case, job, pair
 
 from bench import launch
@@ -237,6 +238,36 @@ def test_a_worker_ends_with_its_parent():
     )
     with subprocess.Popen(
         [sys.executable, "-c", code, order],
+        env=bench_environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as parent:
+        pid = int(parent.stdout.readline())
+        parent.kill()
+    assert waits_gone(pid)
+
+
+STUCK = """
+import ctypes
+from bench.worker import _ask_kernel_to_end_with_parent
+_ask_kernel_to_end_with_parent()
+print("stuck", flush=True)
+ctypes.PyDLL(None).sleep(120)  # holds the interpreter's lock, as a library may
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux ends a child with its parent")
+def test_a_worker_that_a_library_holds_ends_with_its_parent_too():
+    """No thread of its own could: none of Python's runs."""
+    starts = (
+        "import subprocess, sys, time\n"
+        f"child = subprocess.Popen([sys.executable, '-c', {STUCK!r}], stdout=subprocess.PIPE)\n"
+        "child.stdout.readline()\n"
+        "print(child.pid, flush=True)\n"
+        "time.sleep(120)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", starts],
         env=bench_environment(),
         stdout=subprocess.PIPE,
         text=True,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import psutil
+
 from bench.errors import BenchError
 from bench.loading import bind
 from bench.measure.memory import peak_rss
@@ -12,7 +14,7 @@ from bench.measure.session import Session
 from bench.spec import Case
 
 SLACK = 256 * 2**20
-"""Bytes that a process may ask for beyond the limit: stacks and arenas that it never fills."""
+"""Bytes that a process may ask for beyond the limit: arenas that it never fills."""
 
 
 def measure(session: Session) -> None:
@@ -29,7 +31,9 @@ def _measure(session: Session, case: Case) -> dict[str, float]:
     import torch
 
     limit = session.job.memory_limit
-    bound(case.device, limit)
+    # Imported below the limit, a library has been seen to ask for memory again and again, for ever.
+    session.import_model_code(case)
+    bound(case.device, limit, session.job.threads)
     module = session.load(case)
     forward = bind(module, case.workload, case.device, session.job.seed)
     with torch.inference_mode(), session.spend("memory_s"):
@@ -45,11 +49,12 @@ def _measure(session: Session, case: Case) -> dict[str, float]:
     return values if limit is None else values | {"memory_limit_bytes": float(limit)}
 
 
-def bound(device: str, limit: int | None) -> None:
+def bound(device: str, limit: int | None, threads: int) -> None:
     """Make allocations far beyond `limit` bytes fail, rather than have the system kill for them.
 
-    On the CPU by the kernel (Linux), with some slack: what counts there is the peak that was
-    really used. On CUDA by torch's allocator, to the byte.
+    On the CPU by the kernel (Linux), beyond what the process has already and with some slack, also
+    for the stacks of its `threads`: what counts there is the peak that was really used. On CUDA by
+    torch's allocator, to the byte.
     """
     if device.startswith("cuda"):
         import torch
@@ -60,8 +65,12 @@ def bound(device: str, limit: int | None) -> None:
     elif sys.platform == "linux":
         import resource
 
+        has = psutil.Process().memory_info().data
+        stack = resource.getrlimit(resource.RLIMIT_STACK)[0]
+        stacks = threads * (stack if 0 < stack < SLACK else SLACK)
         hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-        resource.setrlimit(resource.RLIMIT_DATA, (_within(limit + SLACK, hard), hard))
+        wanted = _within(has + limit + SLACK + stacks, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
 
 
 def _within(wanted: int, hard: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -276,6 +277,8 @@ def version() -> None:
 
 def main() -> None:
     """Run the command line; a user's mistake is one line on stderr, never a traceback."""
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # a polite end leaves nothing behind
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
     except CommandLineError as mistake:

@@ -231,13 +231,18 @@ def worker_environment(threads: int) -> dict[str, str]:
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "PYTHONUNBUFFERED": "1",
-        "TORCHINDUCTOR_CACHE_DIR": _compiled(),
+        "TORCHINDUCTOR_CACHE_DIR": str(Path(_scratch()) / "compiled"),
+        "TMPDIR": _scratch(),
     }
 
 
 @cache
-def _compiled() -> str:
-    """Where this command's workers keep what they compile: an earlier run's would hide the time."""
-    place = tempfile.mkdtemp(prefix="bench-compiled-")
+def _scratch() -> str:
+    """Where this command's workers keep what they export and compile, until it ends.
+
+    What an earlier run compiled would hide the time; what a worker that is ended has exported
+    would stay for ever.
+    """
+    place = tempfile.mkdtemp(prefix="bench-")
     atexit.register(shutil.rmtree, place, ignore_errors=True)
     return place

@@ -206,7 +206,7 @@ class Runner:
 
     def _silence(self, job: Job) -> float:
         """Seconds for which a healthy worker may say nothing: one workload's whole sampling."""
-        if job.measure is not Measure.FORWARD:
+        if job.measure not in TIMED:
             return 0.0
         return job.budget_s * max(len(group) for group in job.groups())
 

@@ -171,6 +171,29 @@ def test_a_system_that_starts_no_more_processes_ends_the_run_in_one_line(tmp_pat
 
 
 @posix
+def test_a_command_that_is_ended_before_it_measures_leaves_nothing_behind(tmp_path):
+    """Its workers' place for exported and compiled models goes with it."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench.cli", "run", "latency", "--output", str(tmp_path / "run")],
+        env={**bench_environment(), "TMPDIR": str(scratch)},
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=default_signals,
+    ) as command:
+        for _ in range(600):
+            if any(scratch.iterdir()):
+                break
+            time.sleep(0.05)
+        command.terminate()
+        _, err = command.communicate(timeout=60)
+    assert command.returncode == 130
+    assert err.endswith("bench: interrupted\n")
+    assert list(scratch.iterdir()) == []
+
+
+@posix
 def test_a_closed_terminal_ends_the_run_cleanly(tmp_path):
     """SIGHUP, and a terminal that takes no more words, do not keep results from being written."""
     import fcntl

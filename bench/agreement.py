@@ -130,7 +130,7 @@ def _agreement(
             warnings.simplefilter("ignore")  # exporters have much to say
             module = load(model, REFERENCE, None, device, random=True)
             inputs = make_inputs(module, workload, device, seed=0)
-            forward = build(module, variant, device, inputs).bind(inputs)
+            forward = build(module, variant, device, inputs, threads=threads).bind(inputs)
             for _ in range(CAPTURED):
                 forward()
             logs = _compare(forward, device, threads)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import sys
 import tempfile
 import warnings
 from abc import ABC, abstractmethod
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import UnsupportedError
-from bench.loading import ATTENTIONS
+from bench.loading import set_attention
 from bench.variant import Attention, Backend, Cache, Compile, Dtype, Variant
 
 if TYPE_CHECKING:
@@ -30,15 +31,16 @@ if TYPE_CHECKING:
 Inputs = Mapping[str, "torch.Tensor"]
 Forward = Callable[[], Any]
 
-RECOMPILATIONS = 256
-"""Workloads times modes that one process may compile; beyond it torch would run uncompiled."""
+RECOMPILATIONS = 10_000
+"""Workloads times models that one process may compile: far more than any plan has."""
 EXTRAS = {
     Backend.ONNXRUNTIME: (("onnxruntime", "onnx", "onnxscript"), "onnx"),
     Backend.OPENVINO: (("openvino",), "openvino"),
 }
 """Per backend the modules it needs, itself first, and the extra of this package with them."""
-COMPILERS = ("g++", "clang++", "cl")
-"""What torch.compile can build its kernels for the CPU with, unless CXX names another."""
+COMPILERS = {"darwin": "clang++", "win32": "cl"}
+"""By system what torch.compile builds its kernels for the CPU with, unless CXX names another; g++
+where none is named."""
 LAUNCHERS = ("gcc", "clang", "cc")
 """What Triton builds the host's side of its kernels with, unless CC names another."""
 TRITON_CAPABILITY, FLASH_CAPABILITY = (7, 0), (8, 0)
@@ -107,7 +109,9 @@ class OpenVinoEngine(Engine):
     def bind(self, inputs: Inputs) -> Forward:
         """See Engine."""
         request = self.request
-        feed = {name: value.cpu().numpy() for name, value in inputs.items()}
+        wanted = request.model_inputs
+        names = {name for port in wanted for name in port.names}
+        feed = {name: value.cpu().numpy() for name, value in inputs.items() if name in names}
         return lambda: request.infer(feed, share_inputs=True, share_outputs=True)
 
     def tensors(self, result: Any) -> list[torch.Tensor]:
@@ -177,6 +181,8 @@ def _backend_problems(variant: Variant, device: str) -> Iterable[str]:
             yield f"{module} is run in float32 only, not in {variant.dtype}"
         if device != "cpu":
             yield f"{module} is run on the CPU only, not on {device}"
+        if variant.attention != Attention.SDPA.value:
+            yield f"models are exported for {module} with sdpa attention, not {variant.attention}"
         if variant.compile != Compile.NONE.value:
             yield f"torch.compile does not apply to {module}"
 
@@ -187,7 +193,7 @@ def _cuda_problems(variant: Variant, device: str) -> Iterable[str]:
     if variant.compile != Compile.NONE.value:
         if importlib.util.find_spec("triton") is None:
             yield "torch.compile on CUDA needs the package triton, which is not installed"
-        if not _has_compiler("CC", LAUNCHERS):
+        if not any(map(shutil.which, (os.environ.get("CC", ""), *LAUNCHERS))):
             yield "torch.compile on CUDA needs a C compiler: install gcc or clang"
         yield from _too_old(device, TRITON_CAPABILITY, "torch.compile on CUDA")
     if variant.attention == Attention.FLASH.value:
@@ -203,13 +209,13 @@ def _too_old(device: str, needed: tuple[int, int], what: str) -> Iterable[str]:
         yield f"{what} needs compute capability {wanted}; {device} has {had}"
 
 
-def _has_compiler(variable: str, names: Iterable[str]) -> bool:
-    return any(map(shutil.which, (os.environ.get(variable, ""), *names)))
-
-
 def _cpu_problems(variant: Variant) -> Iterable[str]:
-    if variant.compile != Compile.NONE.value and not _has_compiler("CXX", COMPILERS):
-        yield "torch.compile on the CPU needs a C++ compiler: install g++ or clang"
+    compiler = os.environ.get("CXX") or COMPILERS.get(sys.platform, "g++")
+    if variant.compile != Compile.NONE.value and not shutil.which(compiler):
+        yield (
+            f"torch.compile on the CPU needs a C++ compiler, and there is no {compiler}: install "
+            "it, or name another in CXX"
+        )
     if variant.compile == Compile.REDUCE_OVERHEAD.value:
         yield "reduce-overhead is CUDA graphs, and this is a CPU"
     if variant.cache == Cache.COLD.value:
@@ -222,26 +228,28 @@ def build(
     device: str,
     example: Inputs,
     *,
+    threads: int,
     sizes_vary: bool = False,
 ) -> Engine:
     """Make the engine of a variant from a float32 module, which is changed or used up by it.
 
-    `example` are inputs to export a graph with; its sizes stay free. `sizes_vary` says that those
-    to come have many lengths, for which torch.compile makes code of free sizes as well.
+    `example` are inputs to export a graph with; its sizes stay free. `threads` are those of an
+    engine that does not ask torch for them. `sizes_vary` says that inputs to come have many
+    lengths, for which torch.compile makes code of free sizes as well.
     """
     require(variant, device)
     match Backend(variant.backend):
         case Backend.ONNXRUNTIME:
-            return _onnx(module, example)
+            return _onnx(module, example, threads)
         case Backend.OPENVINO:
-            return _openvino(module, example)
+            return _openvino(module, example, threads)
     return _torch(module, variant, sizes_vary=sizes_vary)
 
 
 def _torch(module: Any, variant: Variant, *, sizes_vary: bool) -> TorchEngine:
     import torch
 
-    module.set_attn_implementation(ATTENTIONS.get(variant.attention, variant.attention))
+    set_attention(module, variant.attention)
     if variant.dtype == Dtype.INT8.value:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that torchao will replace it
@@ -252,8 +260,10 @@ def _torch(module: Any, variant: Variant, *, sizes_vary: bool) -> TorchEngine:
         module = module.to(getattr(torch, variant.dtype))
     if variant.compile != Compile.NONE.value:
         # Each workload is compiled for its own sizes, as someone who tunes for one would do: more
-        # of them than torch expects of one function.
-        torch._dynamo.config.recompile_limit = RECOMPILATIONS  # noqa: SLF001 - it has no other name
+        # of them than torch expects of one function; beyond its limit it would run uncompiled.
+        limits = torch._dynamo.config  # noqa: SLF001 - it has no other name
+        limits.recompile_limit = limits.accumulated_recompile_limit = RECOMPILATIONS
+        limits.fail_on_recompile_limit_hit = True
         _start_compiler(module.device)
         module = torch.compile(module, mode=variant.compile, dynamic=sizes_vary)
     return TorchEngine(module)
@@ -290,12 +300,6 @@ def compiling(variant: Variant, case: str) -> Iterator[None]:
         os.environ[COMPILED] = common
 
 
-def _threads() -> int:
-    import torch
-
-    return torch.get_num_threads()
-
-
 class _Plain:
     """Makes a module that takes two tensors and gives a tuple, which is what exporters trace."""
 
@@ -314,15 +318,15 @@ class _Plain:
         return Plain()
 
 
-def _onnx(module: Any, example: Inputs) -> OnnxEngine:
+def _onnx(module: Any, example: Inputs, threads: int) -> OnnxEngine:
     """Export with torch.onnx and load the file; its size is that of all its parts on disk."""
     import onnxruntime
     import torch
 
+    set_attention(module, Attention.SDPA.value)
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = _threads()
+    options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    module.set_attn_implementation(Attention.SDPA.value)
     sizes = {0: torch.export.Dim("batch", min=1), 1: torch.export.Dim("tokens", min=2)}
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "model.onnx"
@@ -342,11 +346,18 @@ def _onnx(module: Any, example: Inputs) -> OnnxEngine:
     return engine
 
 
-def _openvino(module: Any, example: Inputs) -> OpenVinoEngine:
+def _keep_openvino_quiet() -> None:
+    """Its converter reports each use over the network, unless that part of it is not there."""
+    modules: dict[str, Any] = sys.modules
+    modules.setdefault("openvino_telemetry", None)
+
+
+def _openvino(module: Any, example: Inputs, threads: int) -> OpenVinoEngine:
     """Convert with OpenVINO's own front end, tuned for the latency of one request."""
+    _keep_openvino_quiet()
     import openvino
 
-    module.set_attn_implementation(Attention.SDPA.value)
+    set_attention(module, Attention.SDPA.value)
     model = openvino.convert_model(
         _Plain(module).eval(),
         example_input=(example["input_ids"], example["attention_mask"]),
@@ -356,7 +367,7 @@ def _openvino(module: Any, example: Inputs) -> OpenVinoEngine:
         port.get_tensor().set_names({name})
     hints = {
         "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_NUM_THREADS": _threads(),
+        "INFERENCE_NUM_THREADS": threads,
         # Other precisions are variants of their own.
         "INFERENCE_PRECISION_HINT": "f32",
     }

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import BenchError
+from bench.errors import BenchError, UnsupportedError
 from bench.spec import Architecture, Model, Workload
 from bench.variant import Attention, Head, Variant
 
@@ -23,6 +24,8 @@ CLASSES = {
 """What transformers calls a model with each head."""
 ATTENTIONS = {Attention.FLASH.value: "flash_attention_2"}
 """What transformers calls the attentions that it names otherwise."""
+NARROW = ("albert", "electra")
+"""Types whose embeddings have a width of their own, which is 128 where none is given."""
 MODEL_SEED = 0
 """Random weights are the same in every process, so that exact figures can be compared."""
 
@@ -44,7 +47,6 @@ def load(
 
     factory = getattr(transformers, CLASSES[Head(variant.head)])
     dtype = getattr(torch, variant.dtype)
-    attention = ATTENTIONS.get(variant.attention, variant.attention)
     torch.manual_seed(MODEL_SEED)
     if random:
         if directory is not None:
@@ -53,7 +55,7 @@ def load(
             config = build_config(model.architecture)
         else:
             raise BenchError(f"{model.name} has no known architecture and no checkpoint")
-        module = factory.from_config(config, attn_implementation=attention, dtype=dtype)
+        module = factory.from_config(config, dtype=dtype)
     else:
         if directory is None:
             raise BenchError(f"{model.name} has no checkpoint to load")
@@ -62,7 +64,6 @@ def load(
             use_safetensors=True,
             trust_remote_code=False,
             local_files_only=True,
-            attn_implementation=attention,
             dtype=dtype,
             ignore_mismatched_sizes=True,  # told in one line below, not in a table
             output_loading_info=True,
@@ -73,7 +74,23 @@ def load(
             encoder = f"{module.base_model_prefix}."
             info["missing_keys"] = [k for k in info["missing_keys"] if k.startswith(encoder)]
         check_complete(model, info)
+    set_attention(module, variant.attention)
     return module.eval().to(device)  # type: ignore[no-any-return]
+
+
+def set_attention(module: Any, attention: str) -> None:
+    """Set it; raises UnsupportedError where the architecture has none of that kind.
+
+    transformers refuses some and only logs others, and runs what it has.
+    """
+    wanted = ATTENTIONS.get(attention, attention)
+    with suppress(ValueError):
+        module.set_attn_implementation(wanted)
+    if module.config._attn_implementation != wanted:  # noqa: SLF001 - it has no public getter
+        raise UnsupportedError(
+            f"transformers has no {attention} attention for {module.config.model_type}: "
+            f"give --attention {Attention.EAGER.value}"
+        )
 
 
 def check_complete(model: Model, info: Mapping[str, Any]) -> None:
@@ -139,7 +156,7 @@ def config_arguments(arch: Architecture) -> dict[str, object]:
         "type_vocab_size": 2,
         "layer_norm_eps": 1e-12,
     }
-    if arch.projects_embeddings:
+    if arch.projects_embeddings or arch.model_type in NARROW:
         arguments["embedding_size"] = arch.embedding_size
     if arch.distinct_layers is not None:
         arguments["num_hidden_groups"] = arch.distinct_layers

@@ -106,8 +106,8 @@ class Architecture:
 
     @property
     def projects_embeddings(self) -> bool:
-        """Whether embeddings are narrower than the hidden size and are projected up."""
-        return self.embedding_size != self.hidden_size
+        """Whether embeddings are projected to the hidden size; ALBERT's are, also of equal size."""
+        return self.embedding_size != self.hidden_size or self.model_type == "albert"
 
 
 @dataclass(frozen=True)

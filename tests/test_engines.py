@@ -1,19 +1,30 @@
 import importlib.util
 import os
+import re
 import shutil
+import sys
 from collections import Counter
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
 import torch
-from fakes import BERT, TINY, QueueClock, QueueCuda, case, job
+from fakes import BERT, TINY, QueueClock, QueueCuda, case, job, python
 
 from bench import engines
 from bench.clock import SystemClock
 from bench.errors import BenchError, UnsupportedError
 from bench.loading import load, make_inputs
-from bench.measure.forward import Loaded, checked, load_engine, measure_group, with_threads
+from bench.measure.forward import (
+    Loaded,
+    checked,
+    key_of,
+    load_all,
+    load_engine,
+    measure_group,
+    with_threads,
+)
 from bench.measure.sameness import TOLERANCE, check, relative_error
 from bench.measure.session import Session, classify
 from bench.measure.text import BATCHES, Batch, sample_batches
@@ -167,6 +178,7 @@ def test_outputs_that_are_no_numbers_or_of_another_shape_are_no_match():
         (Variant("float32", attention="flash"), "cuda", "needs the package flash-attn"),
         (Variant("bfloat16", backend="onnxruntime"), "cpu", "onnxruntime is run in float32 only"),
         (Variant(backend="onnxruntime"), "cuda:1", "onnxruntime is run on the CPU only"),
+        (Variant(backend="openvino", attention="eager"), "cpu", "with sdpa attention, not eager"),
     ],
 )
 def test_what_cannot_run_is_skipped_by_name(variant, device, reason):
@@ -187,14 +199,117 @@ def test_a_backend_that_is_not_installed_says_what_brings_it(backend, lacking, m
         engines.require(Variant(backend=backend), "cpu")
 
 
-def test_compiling_without_a_compiler_is_skipped_and_says_what_to_install(monkeypatch):
-    """A variable that names one that is there is enough."""
-    monkeypatch.setattr(shutil, "which", lambda name: name if name == "my-c++" else None)
-    monkeypatch.delenv("CXX", raising=False)
-    with pytest.raises(UnsupportedError, match="install g"):
-        engines.require(Variant(compile="default"), "cpu")
-    monkeypatch.setenv("CXX", "my-c++")
-    engines.require(Variant(compile="default"), "cpu")
+@pytest.mark.parametrize(
+    ("named", "there", "lacking"),
+    [
+        ("", "clang++", "g++"),  # torch looks for no other on Linux
+        ("my-c++", "g++", "my-c++"),
+        ("my-c++", "my-c++", ""),
+        ("", "g++", ""),
+    ],
+)
+def test_compiling_without_a_compiler_is_skipped_and_says_what_to_install(
+    named, there, lacking, monkeypatch
+):
+    """What CXX names is the one that torch takes; one that is not there does not help."""
+    monkeypatch.setattr(shutil, "which", lambda name: name if name == there else None)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("CXX", named)
+    if lacking:
+        with pytest.raises(UnsupportedError, match=f"there is no {re.escape(lacking)}: install"):
+            engines.require(COMPILED, "cpu")
+    else:
+        engines.require(COMPILED, "cpu")
+
+
+def test_beyond_the_compilers_limit_a_case_fails_and_does_not_run_uncompiled(monkeypatch):
+    """Torch would go on without a word, and the row would say compiled."""
+    try:
+        engines.require(COMPILED, "cpu")
+    except UnsupportedError as error:
+        pytest.skip(str(error))
+    monkeypatch.setattr(engines, "RECOMPILATIONS", 1)
+    torch.compiler.reset()
+    cases = [replace(case(seq_len=n), variant=COMPILED) for n in (8, 12)]
+    one = session(cases)
+    loaded = load_engine(one, cases)
+    with torch.inference_mode():
+        checked(one, loaded, cases[0])
+        with pytest.raises(Exception, match="recompile_limit"):
+            checked(one, loaded, cases[1])
+    torch.compiler.reset()
+
+
+@pytest.mark.parametrize(
+    ("backend", "threads_of"),
+    [
+        ("onnxruntime", lambda e: e.session.get_session_options().intra_op_num_threads),
+        (
+            "openvino",
+            lambda e: e.request.get_compiled_model().get_property("INFERENCE_NUM_THREADS"),
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")  # exporters warn of themselves
+def test_numbers_of_threads_are_compared_in_engines_that_have_them(backend, threads_of):
+    """Torch's number is nothing to them: one engine for both would be compared with itself."""
+    of = Variant(backend=backend)
+    try:
+        engines.require(of, "cpu")
+    except UnsupportedError as error:
+        pytest.skip(str(error))
+    cases = [
+        replace(case(threads=n), variant=of, compares=Compares.THREADS, suite="scaling")
+        for n in (1, 2)
+    ]
+    loaded = load_all(session(cases, threads=2))
+    assert [threads_of(loaded[key_of(one)].engine) for one in cases] == [1, 2]
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+@pytest.mark.filterwarnings("ignore")  # exporters warn of themselves
+def test_an_exported_model_takes_what_a_tokenizer_gives(backend):
+    """Which is more than it has inputs for."""
+    one = replace(case(), variant=Variant(backend=backend))
+    try:
+        engines.require(one.variant, "cpu")
+    except UnsupportedError as error:
+        pytest.skip(str(error))
+    loaded = load_engine(session([one]), [one])
+    ids = torch.ones(1, 8, dtype=torch.long)
+    given = {"input_ids": ids, "token_type_ids": 0 * ids, "attention_mask": ids}
+    assert loaded.engine.tensors(loaded.engine.bind(given)())[0].shape[:2] == (1, 8)
+
+
+CONVERT = """
+import socket, sys
+from fakes import case, job
+from dataclasses import replace
+from bench.clock import SystemClock
+from bench.measure.forward import load_engine
+from bench.measure.session import Session
+from bench.variant import Variant
+
+def refuse(*_):
+    print("asked the network")
+    raise OSError
+
+socket.getaddrinfo = refuse
+one = replace(case(), variant=Variant(backend="openvino"))
+load_engine(Session(job([one]), lambda _: None, SystemClock()), [one])
+print(sys.modules["openvino_telemetry"])
+"""
+
+
+def test_openvino_tells_nobody_that_it_is_used(tmp_path):
+    """Its converter forks the worker dozens of times to report, and keeps files in the home."""
+    try:
+        engines.require(Variant(backend="openvino"), "cpu")
+    except UnsupportedError as error:
+        pytest.skip(str(error))
+    done = python("-c", CONVERT, cwd=Path(__file__).parent, HOME=str(tmp_path))
+    assert (done.returncode, done.stdout) == (0, "None\n"), done.stderr
+    assert not (tmp_path / "intel").exists()
 
 
 @pytest.mark.parametrize(
@@ -258,7 +373,7 @@ def test_capturing_cuda_graphs_is_no_sample(text):
     listening = Session(job([one], repeat=2, budget_s=1.0), told.append, clock)
     engine = Graphed(cuda)
     inputs = [{"input_ids": torch.zeros(1, n, dtype=torch.long)} for n in range(8, 8 + BATCHES)]
-    loaded = {(one.model, COMPILED): Loaded(engine, {one.id: inputs[0]})}
+    loaded = {key_of(one): Loaded(engine, {one.id: inputs[0]})}
     if text:
         batches = {one.id: [Batch(each, 8, 0, 4) for each in inputs]}
         found, _, _ = sample_batches(listening, loaded, batches, [one])
@@ -281,6 +396,25 @@ def test_threads_are_set_where_they_are_compared():
     finally:
         torch.set_num_threads(before)
     assert seen == [before + 1, before + 1]
+
+
+def test_where_numbers_of_threads_are_compared_the_matrix_product_has_all_of_them(monkeypatch):
+    """Not those that the last model of the round before happened to have."""
+    before, seen, product = torch.get_num_threads(), [], torch.mm
+
+    def counted(*given, **more):
+        seen.append(torch.get_num_threads())
+        return product(*given, **more)
+
+    monkeypatch.setattr(torch, "mm", counted)
+    cases = [replace(case(threads=n), compares=Compares.THREADS, suite="scaling") for n in (1, 2)]
+    one = session(cases, threads=2)
+    try:
+        measure_group(one, load_all(one), cases)
+    finally:
+        torch.set_num_threads(before)
+    assert len(seen) > 3
+    assert set(seen) == {2}
 
 
 def test_a_pretrained_encoder_may_lack_the_head_and_nothing_else(tmp_path):

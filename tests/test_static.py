@@ -1,10 +1,15 @@
+from dataclasses import replace
+
 import pytest
 import torch
-from fakes import TINY
+from fakes import TINY, case, job
 
+from bench.clock import SystemClock
+from bench.errors import UnsupportedError
 from bench.formulas import forward_flops, peak_activation_bytes
 from bench.loading import load, make_inputs
 from bench.measure.memory import peak_allocated_bytes
+from bench.measure.session import Session
 from bench.measure.static import (
     applied_parameters,
     count_flops,
@@ -13,7 +18,9 @@ from bench.measure.static import (
     stored_parameters,
     weight_bytes,
 )
-from bench.spec import Model, Workload
+from bench.measure.verify import compare_with_plain
+from bench.plan import Source
+from bench.spec import Measure, Model, Workload
 from bench.variant import Variant
 from suites.models import ALBERT_BASE, BERT_BASE
 
@@ -118,6 +125,62 @@ def test_what_was_there_before_does_not_count():
 def test_a_parameter_is_part_of_what_holds_it(parameter, part):
     """Names as both models have them."""
     assert part_of(parameter) == part
+
+
+@pytest.mark.parametrize(
+    ("kind", "head"),
+    [
+        # Transform, its norm, decoder with the (tied) words, and one bias: H 32, E 16, V 100.
+        ("bert", 32 * 32 + 32 + 2 * 32 + 100 * 32 + 100),
+        ("albert", 32 * 16 + 16 + 2 * 16 + 100 * 16 + 100),
+        ("electra", 32 * 16 + 16 + 2 * 16 + 100 * 16 + 100),
+    ],
+)
+def test_a_head_is_told_from_the_encoder_by_whatever_name_and_applied_once(kind, head):
+    """Also a bias that two of its modules hold."""
+    arch = replace(TINY.get(kind, TINY["albert"]), model_type=kind, activation="gelu")
+    whole, bare = (
+        load(Model("m", "", arch), Variant(head=name), None, "cpu", random=True)
+        for name in ("masked-lm", "features")
+    )
+    found = applied_parameters(whole, inputs(whole, Workload(1, 8)))
+    assert found["head"] == head
+    encoder = applied_parameters(bare, inputs(bare, Workload(1, 8)))["encoder"]
+    assert found["encoder"] == encoder
+    stored = stored_parameters(whole)
+    assert stored["encoder"] == stored_parameters(bare)["encoder"]
+    assert 0 < stored["head"] < head  # the words are the embeddings'
+
+
+@pytest.mark.parametrize("kind", ["albert", "electra", "bert"])
+def test_embeddings_as_wide_as_the_hidden_states_are_counted_as_they_are_built(kind):
+    """ALBERT projects them all the same."""
+    arch = replace(TINY["albert"], model_type=kind, embedding_size=32, activation="gelu")
+    module = load(Model("m", "", arch), Variant(), None, "cpu", random=True)
+    assert module.get_input_embeddings().weight.shape == (100, 32)
+    workload = Workload(2, 8)
+    pooler = 0 if module.config.model_type != "electra" else 2 * 2 * 32**2  # it has none
+    assert count_flops(module, inputs(module, workload)) + pooler == forward_flops(arch, workload)
+
+
+@pytest.mark.parametrize("kind", ["mpnet", "splinter"])
+def test_an_attention_that_an_architecture_has_not_is_a_skip_with_the_one_it_has(kind):
+    """Transformers would run eager attention under the name of another."""
+    arch = replace(TINY["bert"], model_type=kind)
+    with pytest.raises(UnsupportedError, match=f"no sdpa attention for {kind}: give --attention e"):
+        load(Model("m", "", arch), Variant(), None, "cpu", random=True)
+    module = load(Model("m", "", arch), Variant(attention="eager"), None, "cpu", random=True)
+    assert module.config._attn_implementation == "eager"
+
+
+def test_a_model_without_sdpa_is_verified_with_the_attention_it_has(tmp_path):
+    """As the plain call picks it."""
+    arch = replace(TINY["bert"], model_type="mpnet")
+    made = load(Model("m", "", arch), Variant(attention="eager"), None, "cpu", random=True)
+    made.save_pretrained(tmp_path)
+    one = case("m", suite="verify", measure=Measure.VERIFY)
+    facts = {"models": (Model("m", "m"),), "sources": {"m": Source(str(tmp_path), "pretrained")}}
+    compare_with_plain(Session(job([one], **facts), lambda _: None, SystemClock()), one)
 
 
 def test_random_weights_are_the_same_in_every_process():

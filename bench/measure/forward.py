@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from bench import gpu
@@ -20,13 +20,13 @@ from bench.measure.sameness import check
 from bench.measure.session import Session
 from bench.sampling import Limits, Sampler, Timed, Yardstick
 from bench.spec import Case, Compares, Workload
-from bench.variant import REFERENCE, Cache, Compile, Variant
+from bench.variant import REFERENCE, Backend, Cache, Compile, Variant
 from bench.watch import Reading, RoundWatch
 
 if TYPE_CHECKING:
     import torch
 
-Key = tuple[str, Variant]
+Key = tuple[str, Variant, int]
 CHECKED_TOKENS = 16
 CAPTURED = 3
 """From this call on a CUDA graph is replayed: the first compiles, the second captures."""
@@ -54,8 +54,9 @@ def measure(session: Session) -> None:
 
 
 def key_of(case: Case) -> Key:
-    """What cases share that run in one engine."""
-    return (case.model, case.variant)
+    """What cases share that run in one engine; only torch takes another number of threads."""
+    own = case.variant.backend != Backend.TORCH.value
+    return (case.model, case.variant, case.threads if own else 0)
 
 
 def load_all(session: Session) -> dict[Key, Loaded]:
@@ -95,6 +96,7 @@ def load_engine(session: Session, cases: list[Case]) -> Loaded:
             first.variant,
             first.device,
             _first_row(inputs[first.id]),
+            threads=first.threads,
             sizes_vary=not first.workload.seq_len,
         )
     return Loaded(engine, inputs, expected)
@@ -245,7 +247,8 @@ def sample(
 
     job, device = session.job, cases[0].device
     try:
-        yardstick = Yardstick(gemm.product(device, cases[0].variant.dtype))
+        product = gemm.product(device, cases[0].variant.dtype)
+        yardstick = Yardstick(with_threads(product, replace(cases[0], threads=job.threads)))
         watch = RoundWatch(session.clock, gpu=gpu.find(device))
     except Exception as error:  # noqa: BLE001 - see load_all
         session.failed(cases, error)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from bench.sampling import Timed
-from bench.spec import Case
+from bench.spec import Case, Compares
 
 if TYPE_CHECKING:
     import torch
@@ -58,9 +58,10 @@ def share(
     """The metric `gemm_share`: FLOPs a second of forwards over those of the product.
 
     Median over rounds, of the fastest of each in a round; `forward_flops` takes a round's number.
-    Nothing where no round has both.
+    Nothing where no round has both. Where numbers of threads are compared, the product has all.
     """
-    column = "cpu_s" if case.device == "cpu" and case.threads == 1 else "wall_s"
+    alone = case.threads == 1 and case.compares is not Compares.THREADS
+    column = "cpu_s" if case.device == "cpu" and alone else "wall_s"
     ours, theirs = _fastest(forwards, column), _fastest(products, column)
     unit = flops(case.device)
     logs = [

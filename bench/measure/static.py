@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.formulas import forward_flops
+from bench.inspection import weight_files
 from bench.loading import make_inputs
 from bench.measure.session import Session
 from bench.spec import Case, Weights
@@ -22,20 +23,13 @@ PARTS = {
     "embeddings_project": "mapping",
     "pooler": "pooler",
     "pooler_activation": "pooler",
-    "cls": "head",
-    "predictions": "head",
-    "lm_head": "head",
-    "vocab_transform": "head",
-    "vocab_layer_norm": "head",
-    "vocab_projector": "head",
-    "pre_classifier": "head",
-    "classifier": "head",
-    "qa_outputs": "head",
 }
 """Top-level module names of encoders and the part they are; all others are the encoder.
 
 ALBERT keeps its embedding projection inside the encoder, and it is told apart there too.
 """
+HEAD = "head"
+"""What stands beside the encoder in a model for a task, under whatever name."""
 
 
 def measure(session: Session) -> None:
@@ -76,7 +70,7 @@ def _with_formula(session: Session, module: torch.nn.Module, case: Case) -> dict
     if model.architecture is not None:
         values["flops"] = forward_flops(model.architecture, case.workload, case.variant.head)
     if source.directory is not None and source.weights == Weights.PRETRAINED.value:
-        files = Path(source.directory).glob("*.safetensors")
+        files = weight_files(Path(source.directory))
         values["checkpoint_bytes"] = sum(file.stat().st_size for file in files)
     return values
 
@@ -86,16 +80,28 @@ def _split(name: str, parts: dict[str, int]) -> dict[str, float]:
     return whole | {f"{name}.{part}": n for part, n in parts.items()}
 
 
-def part_of(parameter: str) -> str:
-    """The part that a parameter (or module), named as in `named_parameters`, belongs to."""
-    return next((PARTS[piece] for piece in parameter.split(".") if piece in PARTS), "encoder")
+def part_of(parameter: str, base: str = "") -> str:
+    """The part that a parameter (or module), named as in `named_parameters`, belongs to.
+
+    `base` is the name of the encoder in a model with a head.
+    """
+    pieces = parameter.split(".")
+    if base and pieces[0] != base:
+        return HEAD
+    return next((PARTS[piece] for piece in pieces if piece in PARTS), "encoder")
+
+
+def _base_of(module: Any) -> str:
+    """The name of the encoder in a transformers model with a head; none in the encoder itself."""
+    return "" if module.base_model is module else str(module.base_model_prefix)
 
 
 def stored_parameters(module: torch.nn.Module) -> dict[str, int]:
     """Parameters that exist, by part; a shared one counts once."""
     parts: Counter[str] = Counter()
+    base = _base_of(module)
     for name, parameter in module.named_parameters():
-        parts[part_of(name)] += parameter.numel()
+        parts[part_of(name, base)] += parameter.numel()
     return dict(parts)
 
 
@@ -104,16 +110,19 @@ def applied_parameters(module: torch.nn.Module, inputs: dict[str, torch.Tensor])
     import torch
 
     parts: Counter[str] = Counter()
+    base = _base_of(module)
 
     def counter(name: str, own: int) -> Any:
         def hook(*_: object) -> None:
-            parts[part_of(name)] += own
+            parts[part_of(name, base)] += own
 
         return hook
 
     hooks = []
     for name, child in module.named_modules():
-        own = sum(p.numel() for p in child.parameters(recurse=False))
+        # A head for masked words holds its decoder's bias a second time, and does not apply it.
+        below = {id(p) for one in child.children() for p in one.parameters()}
+        own = sum(p.numel() for p in child.parameters(recurse=False) if id(p) not in below)
         if own:
             hooks.append(child.register_forward_hook(counter(name, own)))
     try:

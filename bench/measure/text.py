@@ -49,7 +49,7 @@ def measure(session: Session) -> None:
     if session.job.text is None:
         raise BenchError("a job for text has no text")
     text = read(Path(session.job.text))
-    tokenizers = {name: load_tokenizer(session, name) for name, _ in engines}
+    tokenizers = {name: load_tokenizer(session, name) for name, *_ in engines}
     for group in session.job.groups():
         cases = [case for case in group if key_of(case) in engines]
         if cases:

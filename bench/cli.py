@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import typer
+import typer.core
 
 from bench import __version__
 from bench.errors import BenchError, OutputError, UsageError
@@ -46,7 +47,20 @@ CommandLineError: Any = next(
 )
 """What every wrong option or argument raises; typer has it from click or from its own copy."""
 
+
+class _Commands(typer.core.TyperGroup):
+    """Lets an interruption through to `main`: typer would end the command without a word."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """See click.Command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise typer.Abort from None
+
+
 app = typer.Typer(
+    cls=_Commands,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

@@ -180,7 +180,7 @@ def test_a_command_that_is_ended_before_it_measures_leaves_nothing_behind(tmp_pa
         env={**bench_environment(), "TMPDIR": str(scratch)},
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=default_signals,
+        preexec_fn=default_signals,  # noqa: PLW1509 - of this process no thread runs then
     ) as command:
         for _ in range(600):
             if any(scratch.iterdir()):

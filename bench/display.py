@@ -18,6 +18,7 @@ from bench.plan import Estimate, repeats_of
 from bench.spec import Case, Compares, Sampling, Status, Workload
 from bench.tables import IDENTITY
 from bench.variant import Variant
+from bench.words import number_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +59,8 @@ def console() -> Console:
 def describe(case: Case) -> str:
     """A workload in a few words."""
     usual = case.variant == Variant() and case.compares is Compares.MODELS
-    threads = f"{case.threads} threads" if case.compares is Compares.THREADS else ""
+    compared = case.compares is Compares.THREADS
+    threads = number_of("threads", case.threads) if compared else ""
     return _place(case.suite, case.workload, case.device, "" if usual else case.variant, threads)
 
 

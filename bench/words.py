@@ -1,8 +1,13 @@
-"""Lists as a sentence says them."""
+"""Lists and numbers as a sentence says them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+
+
+def number_of(things: str, n: int) -> str:
+    """`1 thread`, `2 threads`."""
+    return f"{n} {things if n != 1 else things.removesuffix('s')}"
 
 
 def several(words: Iterable[str], joint: str = "and") -> str:

@@ -1,6 +1,6 @@
 import pytest
 
-from bench.words import several
+from bench.words import number_of, several
 
 
 @pytest.mark.parametrize(
@@ -10,3 +10,8 @@ from bench.words import several
 def test_a_list_is_said_with_commas_and_one_and(words, text):
     """However many there are."""
     assert several(words) == text
+
+
+def test_one_thing_is_no_plural():
+    """And none are."""
+    assert [number_of("threads", n) for n in (0, 1, 2)] == ["0 threads", "1 thread", "2 threads"]

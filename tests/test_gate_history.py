@@ -74,6 +74,19 @@ def test_other_machines_seconds_are_left_out_and_their_ratios_stay(tmp_path):
     assert "another fingerprint" in notes[0]
 
 
+def test_directories_that_are_no_runs_are_left_out_and_named(tmp_path):
+    """`results/*/` has baselines and the gates' own files as well; one run left is too few."""
+    runs = stored_runs(tmp_path, 2)
+    (tmp_path / "baselines" / "main").mkdir(parents=True)
+    found, notes = courses([*runs, tmp_path / "baselines"], "latency")
+    assert {run for course in found for run in course.runs} == {"0", "1"}
+    assert notes[0] == f"left out, being no runs: {tmp_path / 'baselines'}"
+    with pytest.raises(UsageError, match="two runs or more: here are 1"):
+        courses([runs[0], tmp_path / "baselines"], "latency")
+    with pytest.raises(UsageError, match="no run at"):
+        courses([*runs, tmp_path / "mistyped"], "latency")
+
+
 def test_wrong_metrics_and_lone_runs_are_one_clear_line(tmp_path):
     """What is asked for must exist, and one run has no course."""
     runs = stored_runs(tmp_path, 2)

@@ -59,15 +59,10 @@ def courses(directories: Sequence[Path], metric: str) -> tuple[list[Course], lis
     """
     if metric not in METRICS:
         raise UsageError(f"no metric {metric!r}: choose from {', '.join(METRICS)}")
-    if len(directories) < 2:
-        raise UsageError("a history needs two runs or more")
-    started = [str(records.read_environment(d)["run"]["started"]) for d in directories]
-    order = sorted(range(len(directories)), key=started.__getitem__)
-    runs = [read(directories[i]) for i in order]
+    runs, notes = _runs(directories)
     newest = runs[-1].fingerprint.get("id")
     alike = [run for run in runs if run.fingerprint.get("id") == newest]
     timed = runs if METRICS[metric].exact else alike
-    notes = []
     if len(timed) < len(runs):
         notes.append(
             f"{len(runs) - len(timed)} runs of another fingerprint left out (their ratios stay)"
@@ -80,6 +75,21 @@ def courses(directories: Sequence[Path], metric: str) -> tuple[list[Course], lis
     if not kept:
         raise UsageError(f"none of these runs has {metric}")
     return kept, notes
+
+
+def _runs(directories: Sequence[Path]) -> tuple[list[Figures], list[str]]:
+    """The runs among directories, oldest first; with a note of those that are none.
+
+    `results/*/` has more than runs: baselines, and what the gates keep.
+    """
+    others = [d for d in directories if d.is_dir() and not (d / records.ENVIRONMENT).exists()]
+    kept = [d for d in directories if d not in others]
+    started = [str(records.read_environment(d)["run"]["started"]) for d in kept]
+    notes = [f"left out, being no runs: {', '.join(map(str, others))}"] if others else []
+    if len(kept) < 2:
+        raise UsageError(f"a history needs two runs or more: here are {len(kept)}")
+    order = sorted(range(len(kept)), key=started.__getitem__)
+    return [read(kept[i]) for i in order], notes
 
 
 def _keys(tables: Sequence[dict[Key, dict[str, Value]]]) -> list[Key]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 
 import pytest
 from fakes import pair, write_run
@@ -85,6 +86,15 @@ def test_directories_that_are_no_runs_are_left_out_and_named(tmp_path):
         courses([runs[0], tmp_path / "baselines"], "latency")
     with pytest.raises(UsageError, match="no run at"):
         courses([*runs, tmp_path / "mistyped"], "latency")
+
+
+def test_a_run_given_twice_counts_once(tmp_path):
+    """A baseline is a copy of its run: one bad run and its copy would be a step."""
+    runs = stored_runs(tmp_path, 2)
+    copy = shutil.copytree(runs[0], tmp_path / "baseline")
+    found, notes = courses([*runs, runs[1], copy], "latency")
+    assert all(len(set(course.runs)) == len(course.runs) for course in found)
+    assert notes[0] == f"left out, being the same run as {runs[0]}: {copy}"
 
 
 def test_wrong_metrics_and_lone_runs_are_one_clear_line(tmp_path):

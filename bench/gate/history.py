@@ -78,18 +78,22 @@ def courses(directories: Sequence[Path], metric: str) -> tuple[list[Course], lis
 
 
 def _runs(directories: Sequence[Path]) -> tuple[list[Figures], list[str]]:
-    """The runs among directories, oldest first; with a note of those that are none.
+    """The runs among directories, oldest first and each once; with notes of what is left out.
 
-    `results/*/` has more than runs: baselines, and what the gates keep.
+    `results/*/` has more than runs: baselines, and what the gates keep. A baseline is its run once
+    more: counted twice, one bad run would persist.
     """
     others = [d for d in directories if d.is_dir() and not (d / records.ENVIRONMENT).exists()]
-    kept = [d for d in directories if d not in others]
-    started = [str(records.read_environment(d)["run"]["started"]) for d in kept]
     notes = [f"left out, being no runs: {', '.join(map(str, others))}"] if others else []
+    kept: dict[tuple[str, str], Path] = {}
+    for directory in [d for d in directories if d not in others]:
+        run = records.read_environment(directory)["run"]
+        first = kept.setdefault((str(run["started"]), run["id"]), directory)
+        if first != directory:
+            notes.append(f"left out, being the same run as {first}: {directory}")
     if len(kept) < 2:
         raise UsageError(f"a history needs two runs or more: here are {len(kept)}")
-    order = sorted(range(len(kept)), key=started.__getitem__)
-    return [read(kept[i]) for i in order], notes
+    return [read(directory) for _, directory in sorted(kept.items())], notes
 
 
 def _keys(tables: Sequence[dict[Key, dict[str, Value]]]) -> list[Key]:

@@ -6,11 +6,12 @@ import random
 import shutil
 
 import pytest
-from fakes import pair, write_run
+from fakes import case, pair, write_run
 
 from bench import records
 from bench.errors import UsageError
 from bench.gate.history import courses, steps
+from bench.spec import Measure
 
 NAMES = [f"run-{i}" for i in range(20)]
 
@@ -95,6 +96,18 @@ def test_a_run_given_twice_counts_once(tmp_path):
     found, notes = courses([*runs, runs[1], copy], "latency")
     assert all(len(set(course.runs)) == len(course.runs) for course in found)
     assert notes[0] == f"left out, being the same run as {runs[0]}: {copy}"
+
+
+def test_a_part_of_a_metric_has_a_course(tmp_path):
+    """What stands in summary.csv can be asked for; it is as exact as its whole."""
+    one = case(suite="parameters", measure=Measure.STATIC)
+    for name in ("old", "new"):
+        write_run(tmp_path / name, [one], measured={one.id: {"stored_parameters.encoder": [7.0]}})
+        environment = records.read_environment(tmp_path / name)
+        environment["run"]["id"] = environment["fingerprint"]["id"] = name
+        records.write_json(tmp_path / name / records.ENVIRONMENT, environment)
+    (course,), _ = courses([tmp_path / "old", tmp_path / "new"], "stored_parameters.encoder")
+    assert course.values == [7.0, 7.0]
 
 
 def test_wrong_metrics_and_lone_runs_are_one_clear_line(tmp_path):

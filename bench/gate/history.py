@@ -57,12 +57,13 @@ def courses(directories: Sequence[Path], metric: str) -> tuple[list[Course], lis
 
     Seconds of other machines than the newest run's are left out; exact figures and ratios stay.
     """
-    if metric not in METRICS:
+    whole = METRICS.get(metric.partition(".")[0])
+    if whole is None:
         raise UsageError(f"no metric {metric!r}: choose from {', '.join(METRICS)}")
     runs, notes = _runs(directories)
     newest = runs[-1].fingerprint.get("id")
     alike = [run for run in runs if run.fingerprint.get("id") == newest]
-    timed = runs if METRICS[metric].exact else alike
+    timed = runs if whole.exact else alike
     if len(timed) < len(runs):
         notes.append(
             f"{len(runs) - len(timed)} runs of another fingerprint left out (their ratios stay)"

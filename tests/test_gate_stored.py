@@ -336,13 +336,16 @@ def test_a_baseline_keeps_the_small_files(tmp_path, monkeypatch):
 
 
 def test_an_unfinished_run_is_no_baseline(tmp_path):
-    """Half a run would hide what it did not measure."""
+    """Half a run would hide what it did not measure; nor is one that does not say how it ended."""
     run = write_run(tmp_path / "run", [case()])
-    run.environment["run"]["state"] = "interrupted"
     path = run.directory / records.ENVIRONMENT
-    path.write_text(json.dumps(run.environment), encoding="utf-8")
-    with pytest.raises(UsageError, match="interrupted"):
-        baseline.keep(run.directory, "main", tmp_path)
+    for state in ("interrupted", "of no known state"):
+        run.environment["run"]["state"] = state
+        if state != "interrupted":
+            del run.environment["run"]["state"]
+        path.write_text(json.dumps(run.environment), encoding="utf-8")
+        with pytest.raises(UsageError, match=state):
+            baseline.keep(run.directory, "main", tmp_path)
 
 
 @pytest.mark.parametrize("held", ["README.md", "rounds.csv", "inner"])

@@ -16,10 +16,14 @@ from bench.gate.sides import Side
 
 
 class FakePair:
-    """A pair without processes: `seconds` gives the wall time of a forward by side and case."""
+    """A pair without processes: `seconds` gives the wall time of a forward by side and case.
 
-    def __init__(self, seconds, failed=None, journal=None):
+    Its clock (`now`) is moved by forwards, and by `asking_s` for each turn.
+    """
+
+    def __init__(self, seconds, failed=None, journal=None, asking_s=0.0):
         self.seconds, self._failed = seconds, failed or {}
+        self.asking_s, self.now_s = asking_s, 0.0
         self.journal = [] if journal is None else journal
         self.closed = False
 
@@ -31,7 +35,12 @@ class FakePair:
         """See Pair."""
         self.journal.append((side, forwards))
         took = self.seconds(side, case)
+        self.now_s += self.asking_s + forwards * took
         return [(took, 2 * took)] * forwards
+
+    def now(self):
+        """Seconds since it was made."""
+        return self.now_s
 
     def close(self):
         """See Pair."""

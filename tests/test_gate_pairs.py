@@ -51,9 +51,25 @@ def test_a_busy_machine_is_sampled_for_longer(cpu_share, wanted_s):
         def turn(self, side, case, forwards):
             return [(wall, wall * cpu_share) for wall, _ in super().turn(side, case, forwards)]
 
-    turns = pairs.sample(Waits(slower_by(1.0)), "a", random.Random(0))
+    pair = Waits(slower_by(1.0))
+    turns = pairs.sample(pair, "a", random.Random(0), pair.now)
     spent = sum(t.wall_s for t in turns if t.phase != "warmup")
     assert wanted_s <= spent < wanted_s + 4
+
+
+def test_asking_for_short_forwards_ends_in_time():
+    """Where a turn takes longer to ask for than to run, the clock on the wall ends both loops."""
+    pair = FakePair(lambda *_: 1e-6, asking_s=0.05)
+    turns = pairs.sample(pair, "a", random.Random(0), pair.now)
+    limit_s = len(SIDES) * pairs.MOST_WARMUP_S + pairs.MOST_SAMPLING_S
+    assert limit_s <= pair.now() < limit_s + 1
+    assert sum(turn.phase == "warmup" for turn in turns) < 100
+
+
+def test_rounds_of_short_forwards_are_not_without_number():
+    """Every forward is kept: a layer that takes microseconds must not fill the disk."""
+    turns = pairs.sample(FakePair(lambda *_: 1e-4), "a", random.Random(0), lambda: 0.0)
+    assert max(turn.round for turn in turns) == pairs.MOST_ROUNDS
 
 
 def test_log_ratio_is_the_median_over_rounds_of_block_minima():

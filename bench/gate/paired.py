@@ -128,7 +128,7 @@ class PairedGate:
     def _sample(self, processes: Pair, pair: int, case: str) -> None:
         rng = random.Random(f"{self.seed}/{pair}/{case}")  # noqa: S311 - an order, not a key
         try:
-            turns = sample(processes, case, rng)
+            turns = sample(processes, case, rng, self.now)
         except CaseError as error:
             self._fail([case], str(error))
             return

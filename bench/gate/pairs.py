@@ -10,7 +10,8 @@ import statistics
 import subprocess
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TextIO
@@ -31,11 +32,15 @@ SIDES = (BASELINE, CANDIDATE)
 SAMPLING_S = 8.0
 """Seconds of forwards of a case in one pair: more would not help, since a process's luck stays."""
 MOST_SAMPLING_S = 3 * SAMPLING_S
-"""On the wall, where other programs take the core and so leave few forwards in SAMPLING_S."""
+"""On the wall, where other programs take the core, or asking takes longer than a short forward."""
+MOST_WARMUP_S = 3 * WARMUP_S
+"""Likewise."""
 LEAST_BLOCK = 2
 """Forwards of which a block's minimum is taken, at least."""
 LEAST_ROUNDS = 4
 """Two balanced sets, however long a forward takes."""
+MOST_ROUNDS = 1000
+"""However short: their median is far steadier than a process's luck, and every forward is kept."""
 SIDE_SCRIPT = Path(__file__).with_name("side.py")
 
 Order = dict[str, Any]
@@ -185,18 +190,19 @@ class _SideProcess:
         self._errors.close()
 
 
-def sample(pair: Pair, case: str, rng: random.Random) -> list[Turn]:
+def sample(
+    pair: Pair, case: str, rng: random.Random, now: Callable[[], float] = time.monotonic
+) -> list[Turn]:
     """All forwards of one case in one pair: warm-up, then rounds until SAMPLING_S has been run."""
     turns: list[Turn] = []
     warm: dict[str, float] = {}
     for side in SIDES:
-        warmed = _warm_up(pair, side, case)
+        warmed = _warm_up(pair, side, case, now)
         warm[side] = warmed[-1].wall_s
         turns.extend(warmed)
     # Both sides run blocks of one size: the fastest of more forwards is a faster one.
     size = max(LEAST_BLOCK, block_size(max(warm.values())))
-    wall_s = ran_s = 0.0
-    last = SIDES[-1]
+    began, ran_s, last = now(), 0.0, SIDES[-1]
     for count, order in enumerate(balanced_orders(list(SIDES), rng), start=1):
         for side in order:
             switched = side != last
@@ -206,20 +212,23 @@ def sample(pair: Pair, case: str, rng: random.Random) -> list[Turn]:
                 Turn(side, phase, count, wall, cpu)
                 for phase, (wall, cpu) in zip(phases, took, strict=True)
             )
-            wall_s, last = wall_s + sum(wall for wall, _ in took), side
+            last = side
             # Time in which a forward waited for its core tells nothing of it.
             ran_s += sum(min(wall, cpu) for wall, cpu in took)
         balanced = count % len(SIDES) == 0
-        enough = ran_s >= SAMPLING_S or wall_s >= MOST_SAMPLING_S
+        enough = ran_s >= SAMPLING_S or now() - began >= MOST_SAMPLING_S or count >= MOST_ROUNDS
         if balanced and count >= LEAST_ROUNDS and enough:
             return turns
     raise AssertionError("orders never end")  # pragma: no cover
 
 
-def _warm_up(pair: Pair, side: str, case: str) -> list[Turn]:
+def _warm_up(pair: Pair, side: str, case: str, now: Callable[[], float]) -> list[Turn]:
     turns: list[Turn] = []
-    while len(turns) < WARMUP_FORWARDS or sum(t.wall_s for t in turns) < WARMUP_S:
-        turns.extend(Turn(side, "warmup", 0, *took) for took in pair.turn(side, case, 1))
+    began, ran_s = now(), 0.0
+    while len(turns) < WARMUP_FORWARDS or (ran_s < WARMUP_S and now() - began < MOST_WARMUP_S):
+        for wall, cpu in pair.turn(side, case, 1):
+            turns.append(Turn(side, "warmup", 0, wall, cpu))
+            ran_s += wall
     return turns
 
 

@@ -21,15 +21,22 @@ class FakePair:
     Its clock (`now`) is moved by forwards, and by `asking_s` for each turn.
     """
 
-    def __init__(self, seconds, failed=None, journal=None, asking_s=0.0):
+    def __init__(
+        self, seconds, failed=None, journal=None, asking_s=0.0, torches=("2.6.0", "2.6.0")
+    ):
         self.seconds, self._failed = seconds, failed or {}
         self.asking_s, self.now_s = asking_s, 0.0
+        self.torches = torches
         self.journal = [] if journal is None else journal
         self.closed = False
 
     def failed(self):
         """See Pair."""
         return self._failed
+
+    def versions(self):
+        """See Pair."""
+        return {side: {"torch": torch} for side, torch in zip(SIDES, self.torches, strict=True)}
 
     def turn(self, side, case, forwards):
         """See Pair."""

@@ -8,7 +8,7 @@ import pytest
 from gate_fakes import FakePair, slower_by
 
 from bench import records
-from bench.gate.paired import PairedGate
+from bench.gate.paired import PairedGate, differing
 from bench.gate.pairs import BASELINE, CANDIDATE, SIDES, CaseError, SideError
 from bench.gate.thresholds import Thresholds
 from bench.gate.verdict import Comparison, Verdict
@@ -57,6 +57,16 @@ def test_a_slower_side_is_found_and_confirmed(writer):
     assert "CPU 1." in finding.note
     assert all(pair.closed for pair in opened)
     assert "fresh" in set(records.read_table(writer.directory, "pairs")["stage"])
+
+
+def test_sides_of_different_versions_are_told(writer):
+    """Their cost would be taken for the code's; equal ones take no line."""
+    made = gate(writer, lambda _: FakePair(slower_by(1.0), torches=("2.6.0", "2.9.1")))
+    assert differing(made.versions) == []
+    made.run()
+    (text,) = differing(made.versions)
+    assert text.startswith("torch is 2.6.0 in the baseline and 2.9.1 in the candidate")
+    assert differing({side: {"torch": "2.6.0"} for side in SIDES}) == []
 
 
 def test_decided_cases_are_left_out_of_further_pairs(writer):

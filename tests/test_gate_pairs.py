@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
+import platform
 import random
 import sys
+from importlib.metadata import version
 
 import pytest
 from gate_fakes import FakePair, real_pair, slower_by, write_factory
@@ -94,7 +96,9 @@ def test_real_sides_run_each_their_own_code(tmp_path):
         assert failed[0] == "check/mine:breaks"
         assert list(failed[1]) == list(SIDES)
         assert all(reason.startswith("AttributeError") for reason in failed[1].values())
+        here = {"python": platform.python_version(), "torch": version("torch")}
         for side in SIDES:
+            assert here.items() <= pair.versions()[side].items()
             took = pair.turn(side, "check/mine:make", 3)
             assert len(took) == 3
             assert all(wall > 0 for wall, _ in took)

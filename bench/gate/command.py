@@ -16,8 +16,8 @@ from bench.display import TerminalDisplay, console
 from bench.errors import UsageError, check_seconds
 from bench.gate import baseline as baselines
 from bench.gate.cases import Asked, Timed, opener, timed_cases
-from bench.gate.output import Format, as_json, readable, scaled, show
-from bench.gate.paired import Clock, PairedGate
+from bench.gate.output import Format, document, readable, scaled, show
+from bench.gate.paired import Clock, PairedGate, differing
 from bench.gate.pairs import SIDES
 from bench.gate.sides import Side, resolve
 from bench.gate.thresholds import Thresholds
@@ -106,8 +106,11 @@ def _paired(options: PairedOptions, limits: Thresholds, display: TerminalDisplay
             seed=options.seed,
         )
         old, new = (sides[name].label for name in SIDES)
-        comparison = Comparison(old, new, gate.run(), gate=True)
-        records.write_text(directory / "check.json", as_json(comparison) + "\n")
+        findings = gate.run()
+        notes = differing(gate.versions)
+        comparison = Comparison(old, new, findings, gate=True, notes=notes)
+        kept = {**document(comparison), "versions": gate.versions}
+        records.write_json(directory / "check.json", kept)
     finally:
         writer.close()
     display.note(f"raw samples: {directory}")

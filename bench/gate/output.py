@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 from xml.etree import ElementTree as ET
 
 import typer
@@ -167,12 +167,17 @@ def _row(texts: tuple[str, ...] | list[str]) -> str:
 
 
 def as_json(comparison: Comparison) -> str:
-    """Every finding, for programs; a figure that is not known is null."""
+    """Every finding, for programs."""
+    return json.dumps(document(comparison), indent=2)
+
+
+def document(comparison: Comparison) -> dict[str, Any]:
+    """Every finding, as JSON has it; a figure that is not known is null."""
     findings = [
         {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(f).items()}
         for f in comparison.findings
     ]
-    document = {
+    return {
         "baseline": comparison.baseline,
         "candidate": comparison.candidate,
         "exit_code": comparison.exit_code(),
@@ -180,7 +185,6 @@ def as_json(comparison: Comparison) -> str:
         "notes": list(comparison.notes),
         "findings": findings,
     }
-    return json.dumps(document, indent=2)
 
 
 def junit(comparison: Comparison) -> str:

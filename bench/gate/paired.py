@@ -79,6 +79,8 @@ class PairedGate:
     clock: Clock = Clock.WALL
     seed: int = 0
     now: Callable[[], float] = time.monotonic
+    versions: Mapping[str, Mapping[str, str]] = field(default_factory=dict, init=False)
+    """By side, what it ran on; empty when no pair could be started."""
     _known: dict[str, _Evidence] = field(default_factory=dict, init=False)
 
     def run(self) -> list[Finding]:
@@ -113,6 +115,7 @@ class PairedGate:
             self._fail(pending, str(error))
             return
         try:
+            self.versions = processes.versions()
             for case, reasons in processes.failed().items():
                 self._fail([case], " and ".join(f"{s}: {why}" for s, why in reasons.items()))
                 self._known[case].presence = presence(case, reasons)
@@ -166,6 +169,20 @@ class PairedGate:
             return replace(finding, verdict=known.presence, note=known.failure)
         verdict = test.verdict or Verdict.UNKNOWN
         return replace(finding, verdict=verdict, note=_told(known, verdict, pair_s, self.clock))
+
+
+def differing(versions: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """A sentence for each thing of which the sides run different versions.
+
+    An environment built for a ref has the newest that the ref allows, unless it pins them.
+    """
+    old, new = (versions.get(side, {}) for side in SIDES)
+    return [
+        f"{name} is {old[name]} in the baseline and {new[name]} in the candidate: what is found "
+        "may be its doing, not the code's"
+        for name in old
+        if old[name] != new.get(name)
+    ]
 
 
 def presence(case: str, reasons: Mapping[str, str]) -> Verdict:

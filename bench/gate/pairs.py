@@ -71,6 +71,9 @@ class Pair(Protocol):
     def failed(self) -> Mapping[str, Mapping[str, str]]:
         """Cases that could not be loaded, by id: the reason of each side that could not."""
 
+    def versions(self) -> Mapping[str, Mapping[str, str]]:
+        """By side, the versions of what it runs on."""
+
     def turn(self, side: str, case: str, forwards: int) -> list[tuple[float, float]]:
         """Let one side run forwards of a case; wall and CPU seconds of each."""
 
@@ -88,6 +91,7 @@ class ProcessPair:
     timeout_s: float
     _processes: dict[str, _SideProcess] = field(default_factory=dict, init=False)
     _failed: dict[str, dict[str, str]] = field(default_factory=dict, init=False)
+    _versions: dict[str, Mapping[str, str]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         try:
@@ -96,7 +100,8 @@ class ProcessPair:
                     name, self.sides[name], self.order[name], self.timeout_s
                 )
             for name, process in self._processes.items():
-                for case, reason in process.load().items():
+                failed, self._versions[name] = process.load()
+                for case, reason in failed.items():
                     self._failed.setdefault(case, {})[name] = reason
         except BaseException:
             self.close()
@@ -105,6 +110,10 @@ class ProcessPair:
     def failed(self) -> Mapping[str, Mapping[str, str]]:
         """See Pair."""
         return self._failed
+
+    def versions(self) -> Mapping[str, Mapping[str, str]]:
+        """See Pair."""
+        return self._versions
 
     def turn(self, side: str, case: str, forwards: int) -> list[tuple[float, float]]:
         """See Pair."""
@@ -149,12 +158,12 @@ class _SideProcess:
         threading.Thread(target=read_lines, args=(self._process, self._lines), daemon=True).start()
         self._send({**order, "paths": [str(p) for p in side.paths]})
 
-    def load(self) -> dict[str, str]:
-        """Wait until every case is loaded; reasons of those that could not be."""
+    def load(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Wait until every case is loaded; reasons of those that could not be, and versions."""
         failed = {}
         while (event := self._next())["event"] != "loaded":
             failed[event["case"]] = event["reason"]
-        return failed
+        return failed, event["versions"]
 
     def ask(self, command: dict[str, Any]) -> dict[str, Any]:
         """One command, one answer."""

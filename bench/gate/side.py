@@ -56,7 +56,12 @@ def main() -> None:
                 forwards[case["id"]] = _forward(case, order, modules)
             except Exception as error:  # noqa: BLE001, PERF203 - it becomes the case's reason
                 emit(event="failed", case=case["id"], reason=_reason(error))
-        emit(event="loaded", torch=torch.__version__, transformers=transformers.__version__)
+        versions = {
+            "python": sys.version.partition(" ")[0],
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+        }
+        emit(event="loaded", versions=versions)
         for line in iter(sys.stdin.readline, ""):
             command = json.loads(line)
             try:

@@ -10,13 +10,14 @@ import pytest
 from bench.errors import UsageError
 from bench.gate import output, thresholds
 from bench.gate.output import Format
-from bench.gate.verdict import Comparison, Finding, Verdict
+from bench.gate.verdict import Comparison, Finding, Verdict, joined
 
 CASE = "latency/bert/cpu/float32/sdpa/t2/b1/s128"
 SLOWER = Finding(CASE, "latency", Verdict.SLOWER, "s", 0.1, 0.11, 1.1, 1.08, 1.12)
 CHANGED = Finding(CASE, "operators", Verdict.CHANGED, "1", 1000.0, 1001.0, 1.001)
 EQUAL = Finding(CASE, "flops", Verdict.EQUAL, "1", 5e9, 5e9, 1.0)
 FAILED = Finding("b", "", Verdict.FAILED, note="killed: by | someone")
+NEW = Finding("c", "", Verdict.NEW)
 UNKNOWN = Finding(CASE, "latency", Verdict.UNKNOWN, "s", 0.1, 0.1, 1.0, 0.9, 1.1)
 
 
@@ -40,6 +41,19 @@ def comparison(*findings, gate=True):
 def test_exit_codes(findings, gate, code):
     """1 for anything worse, 3 for what could not be measured, and never 0 for nothing at all."""
     assert comparison(*findings, gate=gate).exit_code() == code
+
+
+@pytest.mark.parametrize(
+    ("findings", "others", "code"),
+    [([NEW], [EQUAL], 3), ([], [EQUAL], 3), ([FAILED], [SLOWER], 1), ([EQUAL], [EQUAL], 0)],
+)
+def test_each_gate_has_to_hold_by_itself(findings, others, code):
+    """One that compared nothing is no pass because another passed, and is told."""
+    found = joined([comparison(*others), Comparison("ref", "tree", findings, gate=True)])
+    assert found.exit_code() == code
+    assert list(found.findings) == [*others, *findings]
+    void = ["nothing could be compared between ref and tree"]
+    assert found.notes == (void if findings in ([], [NEW]) else [])
 
 
 def test_the_table_names_old_and_new_value_to_the_digit(capsys):

@@ -64,6 +64,8 @@ class Comparison:
     findings: Sequence[Finding]
     gate: bool
     notes: Sequence[str] = field(default_factory=tuple)
+    parts: Sequence[Comparison] = field(default_factory=tuple)
+    """The gates that this joins, if it does: each has to hold by itself."""
 
     @property
     def failing(self) -> list[Finding]:
@@ -74,12 +76,20 @@ class Comparison:
 
     def exit_code(self) -> int:
         """0: nothing got worse; 1: something did; 3: something could not be measured."""
+        if self.parts:
+            codes = {part.exit_code() for part in self.parts}
+            return 1 if 1 in codes else max(codes)
         verdicts = {f.verdict for f in self.findings}
         if verdicts & RED:
             return 1
-        if verdicts & self._unmeasured() or verdicts <= UNJUDGED:
+        if verdicts & self._unmeasured() or self.is_void:
             return NothingMeasuredError.exit_code
         return 0
+
+    @property
+    def is_void(self) -> bool:
+        """Whether nothing was compared at all."""
+        return {f.verdict for f in self.findings} <= UNJUDGED
 
     def conclusion(self) -> str:
         """The whole comparison in one sentence."""
@@ -94,14 +104,21 @@ class Comparison:
 
 
 def joined(comparisons: Sequence[Comparison]) -> Comparison:
-    """Several gates' findings as one comparison; what any of them promises holds for all."""
-    first, *rest = comparisons
-    for other in rest:
-        first = Comparison(
-            f"{first.baseline} and {other.baseline}",
-            f"{first.candidate} and {other.candidate}",
-            [*first.findings, *other.findings],
-            gate=first.gate or other.gate,
-            notes=[*first.notes, *other.notes],
-        )
-    return first
+    """Several gates' findings as one comparison; what any of them promises holds for all.
+
+    A gate that compared nothing is told: beside another's findings it would not be seen.
+    """
+    if len(comparisons) == 1:
+        return comparisons[0]
+    void = [c for c in comparisons if c.is_void]
+    return Comparison(
+        " and ".join(c.baseline for c in comparisons),
+        " and ".join(c.candidate for c in comparisons),
+        [finding for c in comparisons for finding in c.findings],
+        gate=any(c.gate for c in comparisons),
+        notes=[
+            *(note for c in comparisons for note in c.notes),
+            *(f"nothing could be compared between {c.baseline} and {c.candidate}" for c in void),
+        ],
+        parts=comparisons,
+    )

@@ -28,3 +28,18 @@ def test_too_long_a_sequence_is_one_clear_line():
     """The same limit as for a run."""
     with pytest.raises(UsageError, match="at most 512"):
         timed_cases(Asked(seq_lens=(513,)))
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"dtype": "bfloat16"}, "--dtype has no effect on mine:make"),
+        ({"batch_sizes": (8,)}, "--batch-size has no effect on mine:make"),
+        ({"seq_lens": (64,)}, "--seq-len has no effect on mine:make"),
+    ],
+)
+def test_options_that_a_function_does_not_hear_of_are_refused(options, told):
+    """Its module would be taken for one of that dtype; beside one of our models they mean that."""
+    with pytest.raises(UsageError, match=told):
+        Asked(("mine:make",), **options)
+    assert timed_cases(Asked(("mine:make", "albert-base-v2"), **options))

@@ -30,8 +30,8 @@ class Asked:
     """What to time, as the user put it; empty tuples mean the defaults."""
 
     models: tuple[str, ...] = ()
-    batch_sizes: tuple[int, ...] = BATCH_SIZES
-    seq_lens: tuple[int, ...] = SEQ_LENS
+    batch_sizes: tuple[int, ...] = ()
+    seq_lens: tuple[int, ...] = ()
     device: str = "cpu"
     dtype: str = "float32"
     threads: int = 1
@@ -46,6 +46,22 @@ class Asked:
             devices=(self.device,),
             threads=self.threads,
         )
+        self._refuse_idle_options()
+
+    def _refuse_idle_options(self) -> None:
+        """A function makes its own module and inputs: what would change them has no effect."""
+        if not self.models or not all(map(FACTORY.fullmatch, self.models)):
+            return
+        given = {
+            "--batch-size": self.batch_sizes,
+            "--seq-len": self.seq_lens,
+            "--dtype": self.dtype != Dtype.FLOAT32.value,
+        }
+        for option in (name for name, value in given.items() if value):
+            raise UsageError(
+                f"{option} has no effect on {', '.join(self.models)}: a function makes its own "
+                "module and inputs, so leave the option out or name a model as well"
+            )
 
 
 @dataclass(frozen=True)

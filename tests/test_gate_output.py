@@ -67,6 +67,12 @@ def test_the_table_names_old_and_new_value_to_the_digit(capsys):
     assert "1 equal, 1 changed" in text
 
 
+def test_threads_are_told_where_they_are_compared():
+    """The cases of the suite that scales would all have one name."""
+    assert output.readable("scaling/bert/cpu/float32/sdpa/~t2/b1/s128").endswith("b1 s128 (t2)")
+    assert output.readable(CASE) == "latency: bert, b1 s128"
+
+
 def test_markdown_puts_the_worst_first_and_escapes_bars():
     """A bar in a reason does not end a cell."""
     lines = output.markdown(comparison(FAILED, SLOWER)).splitlines()

@@ -17,6 +17,7 @@ import typer
 
 from bench.display import SCALES, console, quantity
 from bench.gate.verdict import RED, Comparison, Finding, Verdict
+from bench.spec import COMPARED
 from bench.variant import DEFAULT_ATTENTION
 
 COLUMNS = ("verdict", "case", "metric", "baseline", "candidate", "ratio", "note")
@@ -74,13 +75,15 @@ def cells(finding: Finding) -> tuple[str, ...]:
 
 
 def readable(case: str) -> str:
-    """A case's id in words, with its variant only where that is not the usual one."""
+    """A case's id in words: its variant only if unusual, its threads only if they are compared."""
     parts = case.split("/")
     if len(parts) != len(CASE_PARTS):
         return case
     part = dict(zip(CASE_PARTS, parts, strict=True))
     usual = ("cpu", "float32", DEFAULT_ATTENTION)
     variant = [x for x, u in zip(parts[2:5], usual, strict=True) if x != u]
+    if part["threads"].startswith(COMPARED):
+        variant.append(part["threads"].removeprefix(COMPARED))
     where = f" ({' '.join(variant)})" if variant else ""
     return f"{part['suite']}: {part['model']}, {part['batch']} {part['tokens']}{where}"
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import random
 import re
 import statistics
+from dataclasses import asdict, replace
 
 import pandas as pd
 import pytest
 
+from bench import records
+from bench.errors import NothingMeasuredError, UsageError
 from bench.gate import noise, study, verify
+from bench.gate.cases import Asked, Timed
 from bench.gate.decision import effect
 from bench.gate.noise import Recorded
 from bench.gate.paired import Clock
@@ -144,3 +148,37 @@ def test_the_pairs_that_open_a_gate_run_are_sessions_as_well():
     ]
     assert [row["pair"] for row in found] == [10_013, 10_014, 10_015] * 2
     assert set(found[0]) == set(columns)
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        ({"clock": Clock.CPU}, "clock wall_s, not cpu_s"),
+        ({"seed": 1}, "seed 0, not 1"),
+        ({"asked": Asked(("mine:other",))}, r"models \['mine:make'\], not \['mine:other'\]"),
+    ],
+)
+def test_a_study_goes_on_only_with_what_it_was_begun_with(tmp_path, other, told):
+    """Pairs of other cases, or runs judged by another clock, would be taken for its own."""
+    first = study.Study(tmp_path, Asked(("mine:make",)), 0, 0, Clock.WALL, 60.0, 0, print)
+    kept = study.Facts(units={"check/mine:make": 0.01}, terms=first._terms({}))
+    records.write_json(tmp_path / study.FACTS, asdict(kept))
+    assert first.run() == kept
+    with pytest.raises(UsageError, match=told):
+        replace(first, **other).run()
+
+
+def test_extra_work_that_noise_hides_is_refused():
+    """No share of it would make a slowdown, and a share below 0 would be none at all."""
+    assert study.unit_share("check/a", [-0.1, 0.01, 0.02]) == pytest.approx(0.01)
+    for shares in ([0.0], [-0.1, -0.01, 0.02]):
+        with pytest.raises(NothingMeasuredError, match="check/a"):
+            study.unit_share("check/a", shares)
+
+
+def test_an_interrupted_pair_is_completed():
+    """What it has already of some cases is not recorded twice."""
+    cases = [Timed(case, {}) for case in CASES]
+    done = pd.DataFrame({"pair": [1, 1, 2], "case": [*CASES[:2], CASES[0]]})
+    assert [one.id for one in study.missing(cases, done, 1)] == list(CASES[2:])
+    assert study.missing(cases, done, 3) == cases

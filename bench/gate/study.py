@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench import records
 from bench.environment import machine
+from bench.errors import NothingMeasuredError, UsageError
 from bench.gate.cases import Asked, Timed, opener, timed_cases
 from bench.gate.decision import LOOKS
 from bench.gate.noise import equal_sides, opened, take
@@ -51,6 +52,8 @@ class Facts:
     """The share by which one unit of extra work slows a forward, by case."""
     gate_runs: list[dict[str, Any]] = field(default_factory=list)
     machine: dict[str, Any] = field(default_factory=dict)
+    terms: dict[str, Any] = field(default_factory=dict)
+    """What was asked, which clock is judged and the seed: whoever goes on with it asks the same."""
 
     def extra_units(self, slowdown: float) -> dict[str, int]:
         """Units of extra work that make each case that much slower, rounded to whole ones."""
@@ -76,6 +79,7 @@ class Study:
         writer = records.open_run(self.directory, resume=self.directory.exists())
         try:
             facts = self._facts()
+            facts.terms = self._terms(facts.terms)
             if not facts.units:
                 self.note("calibrating the extra work")
                 facts.units = self._calibrate(cases)
@@ -96,6 +100,18 @@ class Study:
             return Facts()
         return Facts(**json.loads(path.read_text(encoding="utf-8")))
 
+    def _terms(self, kept: Mapping[str, Any]) -> dict[str, Any]:
+        """The terms of this study; UsageError where it was begun with others, for it would mix."""
+        own = {**asdict(self.asked), "clock": self.clock.value, "seed": self.seed}
+        terms: dict[str, Any] = json.loads(json.dumps(own))  # as they are read back
+        for name, value in terms.items():
+            if kept and kept.get(name) != value:
+                raise UsageError(
+                    f"{self.directory} was begun with {name} {kept.get(name)}, not {value}: give "
+                    "the options it was begun with, or move it away for a new study"
+                )
+        return terms
+
     def _keep(self, facts: Facts) -> None:
         records.write_json(self.directory / FACTS, asdict(facts))
 
@@ -107,24 +123,24 @@ class Study:
         found: dict[str, list[float]] = {case.id: [] for case in cases}
         for _ in range(CALIBRATIONS):
             with opened(self._open(cases, {}), cases) as pair:
-                for case, ratios in found.items():
+                for case, shares in found.items():
                     for side in SIDES:
                         pair.turn(side, case, 2)
                         took = pair.ask(side, {"do": "calibrate", "case": case})
-                        ratios.append(took["unit_share"])
-        return {case: statistics.median(ratios) for case, ratios in found.items()}
+                        shares.append(took["unit_share"])
+        return {case: unit_share(case, shares) for case, shares in found.items()}
 
     def _sessions(self, writer: records.RunWriter, cases: Sequence[Timed], facts: Facts) -> None:
         """Slowdowns in turn, so that the machine's course falls on all of them alike."""
         done = records.read_table(self.directory, "pairs")
-        whole: dict[Any, int] = done.groupby("pair")["case"].nunique().to_dict()
         for pair in range(1, self.sessions * len(SLOWDOWNS) + 1):
-            if whole.get(pair, 0) >= len(cases):
+            left = missing(cases, done, pair)
+            if not left:
                 continue
             slowdown = SLOWDOWNS[(pair - 1) % len(SLOWDOWNS)]
             self.note(f"session {pair} of {self.sessions * len(SLOWDOWNS)}: {slowdown:.0%} slower")
-            open_pair = self._open(cases, facts.extra_units(slowdown))
-            take(open_pair, writer, cases, pair, stage(slowdown), self.seed)
+            open_pair = self._open(left, facts.extra_units(slowdown))
+            take(open_pair, writer, left, pair, stage(slowdown), self.seed)
 
     def _gate_run(
         self, study: records.RunWriter, cases: Sequence[Timed], facts: Facts, number: int
@@ -155,6 +171,23 @@ class Study:
             "seconds": time.monotonic() - began,
             "verdicts": {f.case: f.verdict.value for f in findings},
         }
+
+
+def missing(cases: Sequence[Timed], done: pd.DataFrame, pair: int) -> list[Timed]:
+    """The cases of a pair that are not recorded yet: it may have been interrupted within."""
+    recorded = set(done.loc[done["pair"] == pair, "case"])
+    return [case for case in cases if case.id not in recorded]
+
+
+def unit_share(case: str, shares: Sequence[float]) -> float:
+    """The median of a case's calibrations; NothingMeasuredError where it can slow nothing down."""
+    share = statistics.median(shares)
+    if not share > 0:
+        raise NothingMeasuredError(
+            f"a unit of extra work slows {case} by {share:.2%}, so noise hides it: close other "
+            "programs, or name a model with shorter forwards"
+        )
+    return share
 
 
 def opening(pairs: pd.DataFrame, victim: str, number: int) -> list[dict[str, Any]]:

@@ -49,12 +49,42 @@ def test_a_program_that_is_no_python_is_refused(tmp_path, text, told):
         sides.resolve(str(program), tmp_path, print)
 
 
-def test_only_dependencies_decide_the_environment(tmp_path):
-    """A changed linter setting builds no new environment; a changed pin does."""
+@pytest.mark.parametrize(
+    ("file", "before", "after"),
+    [
+        ("constraints.txt", None, "torch==2.6.0"),
+        ("requirements-dev.txt", "torch", "torch<3"),
+        ("uv.lock", "torch 2.6.0", "torch 2.9.1"),
+        ("pyproject.toml", '[tool.poetry.dependencies]\ntorch = "2.6.0"', None),
+        ("pyproject.toml", '[dependency-groups]\nrun = ["torch==2.6.0"]', None),
+        ("pyproject.toml", '[project]\ndependencies = ["torch"]', None),
+    ],
+)
+def test_whatever_names_dependencies_decides_the_environment(tmp_path, file, before, after):
+    """Two trees that would install different things never share an interpreter."""
+    digests = set()
+    for text in (before, after or before.replace("2.6.0", "2.9.1").replace('"]', '>1"]')):
+        if text is not None:
+            (tmp_path / file).write_text(text, encoding="utf-8")
+        digests.add(sides.dependencies(tmp_path))
+    assert len(digests) == 2
+
+
+def test_what_installs_nothing_decides_no_environment(tmp_path):
+    """A linter's setting, a version of the project's own or a lock of this tool's builds none."""
     pyproject = tmp_path / "pyproject.toml"
-    pyproject.write_text('[project]\nname = "a"\ndependencies = ["torch"]\n', encoding="utf-8")
+    pyproject.write_text('[project]\nversion = "1"\ndependencies = ["torch"]\n', encoding="utf-8")
     first = sides.dependencies(tmp_path)
-    pyproject.write_text(pyproject.read_text() + "[tool.x]\ny = 1\n", encoding="utf-8")
+    changed = pyproject.read_text(encoding="utf-8").replace('"1"', '"2"')
+    pyproject.write_text(f"{changed}[tool.ruff]\nline-length = 90\n", encoding="utf-8")
+    (tmp_path / ".lock").touch()
     assert sides.dependencies(tmp_path) == first
-    (tmp_path / "constraints.txt").write_text("torch==2.6.0\n", encoding="utf-8")
-    assert sides.dependencies(tmp_path) != first
+
+
+def test_a_tree_of_any_builder_can_be_installed(tmp_path):
+    """Poetry names its dependencies where pip does not look; its builder tells pip."""
+    with pytest.raises(UsageError, match="says nowhere"):
+        sides._requirements(tmp_path)
+    text = '[build-system]\nrequires = ["poetry-core"]\n[tool.poetry.dependencies]\ntorch = "2"\n'
+    (tmp_path / "pyproject.toml").write_text(text, encoding="utf-8")
+    assert sides._requirements(tmp_path) == [str(tmp_path)]

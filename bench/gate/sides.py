@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,13 @@ from typing import Any
 from bench.errors import BenchError, UsageError
 from bench.gate import thresholds
 
-DEPENDENCIES = ("constraints.txt", "requirements.txt", "setup.py", "setup.cfg")
+LOCKS = ("[!.]*.lock", "pylock*.toml")
+DEPENDENCIES = ("constraints.txt", "requirements*.txt", "setup.py", "setup.cfg", "Pipfile", *LOCKS)
 """Files that decide, with pyproject.toml, what has to be installed for a tree."""
+NO_INSTALLERS = frozenset(
+    {"bench", "black", "coverage", "isort", "mypy", "pyright", "pytest", "ruff"}
+)
+"""Tools whose settings install nothing; any other may name dependencies, as poetry's do."""
 OURS = ("bench/loading.py", "suites/models.py")
 """Files that show a tree to be a checkout of this project."""
 ERROR_LINES = 3
@@ -86,17 +91,24 @@ def import_paths(tree: Path) -> tuple[Path, ...]:
 
 def dependencies(tree: Path) -> str:
     """A digest of all that decides what is installed for a tree; equal ones can share it."""
-    described = []
-    pyproject = tree / thresholds.PYPROJECT
-    if pyproject.is_file():
-        table = thresholds.toml(pyproject)
-        project = {k: v for k, v in table.get("project", {}).items() if "dependencies" in k}
-        described.append(json.dumps([project, table.get("build-system")], sort_keys=True))
-    for name in DEPENDENCIES:
-        file = tree / name
-        described.append(file.read_text(encoding="utf-8") if file.is_file() else "")
-    described.append(sys.version)
-    return hashlib.sha256("\0".join(described).encode()).hexdigest()[:16]
+    described = [sys.version.encode()]
+    table = _pyproject(tree)
+    table["project"] = {k: v for k, v in table.get("project", {}).items() if "dependencies" in k}
+    table["tool"] = {k: v for k, v in table.get("tool", {}).items() if k not in NO_INSTALLERS}
+    described.append(json.dumps(table, sort_keys=True, default=str).encode())
+    for file in _matching(tree, DEPENDENCIES):
+        described += [file.name.encode(), file.read_bytes()]
+    return hashlib.sha256(b"\0".join(described)).hexdigest()[:16]
+
+
+def _pyproject(tree: Path) -> dict[str, Any]:
+    path = tree / thresholds.PYPROJECT
+    return thresholds.toml(path) if path.is_file() else {}
+
+
+def _matching(tree: Path, patterns: Sequence[str]) -> list[Path]:
+    found = {path for pattern in patterns for path in tree.glob(pattern) if path.is_file()}
+    return sorted(found)
 
 
 def cache() -> Path:
@@ -159,6 +171,11 @@ def _environment(tree: Path, note: Note) -> Path:
     with FileLock(f"{place}.lock"):
         if not done.exists():
             note("its dependencies differ from those here: building an environment (minutes, once)")
+            for lock in _matching(tree, LOCKS):
+                note(
+                    f"pip installs what the ref allows, not what its {lock.name} has: for that, "
+                    "give --against the interpreter of an environment made from it"
+                )
             shutil.rmtree(place, ignore_errors=True)
             _do([sys.executable, "-m", "venv", str(place)])
             _do([str(python), "-m", "pip", "install", "--quiet", *_requirements(tree)])
@@ -170,11 +187,10 @@ def _requirements(tree: Path) -> list[str]:
     """Arguments of pip that install what a tree asks for; its own code is imported from there."""
     limits = tree / "constraints.txt"
     chosen = ["-c", str(limits)] if limits.is_file() else []
-    pyproject = tree / thresholds.PYPROJECT
-    project = thresholds.toml(pyproject).get("project", {}) if pyproject.is_file() else {}
-    if project.get("dependencies"):
-        return [*chosen, *project["dependencies"]]
-    if project or (tree / "setup.py").is_file():
+    table = _pyproject(tree)
+    if table.get("project", {}).get("dependencies"):
+        return [*chosen, *table["project"]["dependencies"]]
+    if table.keys() & {"project", "build-system"} or (tree / "setup.py").is_file():
         return [*chosen, str(tree)]
     wanted = tree / "requirements.txt"
     if wanted.is_file():

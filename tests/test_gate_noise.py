@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
 import statistics
@@ -12,7 +13,7 @@ import pytest
 
 from bench import records
 from bench.errors import NothingMeasuredError, UsageError
-from bench.gate import noise, study, verify
+from bench.gate import noise, simulate, study, verify
 from bench.gate.cases import Asked, Timed
 from bench.gate.decision import effect
 from bench.gate.noise import Recorded
@@ -38,6 +39,22 @@ def test_the_answer_names_threshold_and_time():
     text = noise.show(Recorded(dict.fromkeys(Clock, logs), 30.0), Clock.WALL)
     assert "smallest regression that this machine can gate on by wall time is" in text
     assert "| check/a | 6 |" in text
+
+
+def test_the_answer_names_the_time_it_takes_where_the_usual_one_does_not_do(monkeypatch):
+    """Held to that many pairs the rule still keeps its promises at the threshold it names."""
+    pair_s = 80.0
+    least = next(p for p in noise.prospects([0.024] * 4, pair_s) if p.holds)
+    assert f"--max-time {math.ceil(least.needed_s / 60) * 60}" in noise._sentence(
+        [least], Clock.CPU
+    )
+    quick = replace(least, needed_s=least.needed_s / 10)
+    assert "--max-time" not in noise._sentence([quick], Clock.CPU)
+    monkeypatch.setattr(simulate, "MOST_PAIRS", int(least.needed_s // pair_s))
+    limited = noise.prospects([0.024] * 4, pair_s, seed=1)
+    again = next(p for p in limited if p.threshold == least.threshold)
+    assert again.found >= noise.LEAST_FOUND
+    assert again.unknown < 2 * noise.MOST_ALARMS
 
 
 def test_a_hopeless_machine_is_told_what_to_do():

@@ -9,6 +9,7 @@ from typing import Annotated, Optional
 import typer
 
 from bench.gate.output import Format
+from bench.gate.thresholds import USUAL_MAX_S
 from bench.options import BatchSizes, Device, SeqLens, Threads, wanted_threads
 from bench.variant import Dtype
 
@@ -81,7 +82,7 @@ def check(
     clock: ClockName = JudgedClock.WALL,
     max_time: Annotated[
         float, typer.Option("--max-time", help="Seconds after which no more pairs are started.")
-    ] = 900.0,
+    ] = USUAL_MAX_S,
     timeout: SideTimeout = 300.0,
     seed: Annotated[int, typer.Option(help="Seed of inputs and of the order in rounds.")] = 0,
     form: OutputFormat = Format.TABLE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import statistics
 import sys
@@ -20,7 +21,8 @@ from bench.gate.decision import effect
 from bench.gate.paired import Clock, Note, OpenPair, write_pair
 from bench.gate.pairs import SIDES, CaseError, Pair, SideError, sample
 from bench.gate.sides import Side, import_paths
-from bench.gate.simulate import gate_run, share
+from bench.gate.simulate import GateRun, gate_run, share
+from bench.gate.thresholds import USUAL_MAX_S
 from bench.gate.verdict import Verdict
 
 THRESHOLDS = (0.01, 0.02, 0.03, 0.05, 0.075, 0.10, 0.15, 0.20, 0.30, 0.50)
@@ -43,11 +45,13 @@ class Prospect:
     alarms: float
     found: float
     unknown: float
+    needed_s: float
+    """A --max-time that suffices for both promises and for verdicts; infinite where none does."""
 
     @property
     def holds(self) -> bool:
-        """Whether both promised error rates are kept."""
-        return self.alarms < MOST_ALARMS and self.found >= LEAST_FOUND
+        """Whether both promised error rates are kept, with a verdict on equal sides."""
+        return self.alarms < MOST_ALARMS and math.isfinite(self.needed_s)
 
 
 @dataclass(frozen=True)
@@ -139,7 +143,21 @@ def _prospect(threshold: float, spreads: Sequence[float], pair_s: float, seed: i
         share(at_peace, lambda r: Verdict.SLOWER in r.verdicts),
         share(at_fault, lambda r: r.verdicts[0] is Verdict.SLOWER),
         share(at_peace, lambda r: Verdict.UNKNOWN in r.verdicts),
+        pair_s
+        * max(
+            _pairs_needed(at_fault, lambda r: r.verdicts[0] is Verdict.SLOWER, LEAST_FOUND),
+            _pairs_needed(at_peace, lambda r: Verdict.UNKNOWN not in r.verdicts, 1 - MOST_ALARMS),
+        ),
     )
+
+
+def _pairs_needed(runs: Sequence[GateRun], good: Callable[[GateRun], bool], wanted: float) -> float:
+    """Pairs after which more than a wanted share of runs have ended well; one more for the clock.
+
+    `check` starts no pair that may end too late, as long as the longest so far.
+    """
+    taken = sorted(run.pairs if good(run) else math.inf for run in runs)
+    return taken[math.floor(wanted * len(taken))] + 1
 
 
 def show(recorded: Recorded, clock: Clock) -> str:
@@ -167,7 +185,7 @@ def show(recorded: Recorded, clock: Clock) -> str:
 
 
 def _sentence(found: Sequence[Prospect], clock: Clock) -> str:
-    holding = [p for p in found if p.holds and p.unknown < MOST_ALARMS]
+    holding = [p for p in found if p.holds]
     if not holding:
         return (
             "This machine is too noisy now to gate on any of these: close other programs, give "
@@ -179,4 +197,19 @@ def _sentence(found: Sequence[Prospect], clock: Clock) -> str:
         f"The smallest regression that this machine can gate on by {name} time is "
         f"{least.threshold:.1%}: equal sides pass after {least.equal_s / MINUTE:.1f} minutes at "
         f"the median, and a regression of that size is found after {least.slower_s / MINUTE:.1f}."
+        f"{_time_to_give(least)}"
+    )
+
+
+def _time_to_give(prospect: Prospect) -> str:
+    """The limit to ask for, where the usual one may end too many runs before their verdict.
+
+    An upper bound: pairs get shorter as cases are decided.
+    """
+    if prospect.needed_s <= USUAL_MAX_S:
+        return ""
+    seconds = math.ceil(prospect.needed_s / MINUTE) * MINUTE
+    return (
+        f" Give bench check --max-time {seconds:.0f}: in the usual {USUAL_MAX_S:.0f} s too many "
+        "runs may end without a verdict."
     )

@@ -18,6 +18,8 @@ else:  # pragma: no cover - the same parser under its older name
 
 DEFAULT = 0.05
 """Finer than most changes that matter, and within reach of a loaded 2-core machine in minutes."""
+USUAL_MAX_S = 900.0
+"""Seconds of a gate run unless --max-time says otherwise: a quarter of an hour of somebody's CI."""
 PYPROJECT = "pyproject.toml"
 
 

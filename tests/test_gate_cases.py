@@ -43,3 +43,10 @@ def test_options_that_a_function_does_not_hear_of_are_refused(options, told):
     with pytest.raises(UsageError, match=told):
         Asked(("mine:make",), **options)
     assert timed_cases(Asked(("mine:make", "albert-base-v2"), **options))
+
+
+def test_what_is_asked_twice_is_timed_once():
+    """Two cases of one id would be told twice, and count twice in what the gate promises."""
+    twice = Asked(("mine:make", "albert-base-v2") * 2, (1, 1), (16, 32, 16))
+    once = Asked(("mine:make", "albert-base-v2"), (1,), (16, 32))
+    assert [c.id for c in timed_cases(twice)] == [c.id for c in timed_cases(once)]

@@ -97,16 +97,16 @@ class Timed:
 
 
 def timed_cases(asked: Asked) -> list[Timed]:
-    """Every case that was asked for; a user's factory decides its own workload."""
-    factories = [name for name in asked.models if FACTORY.fullmatch(name)]
+    """Every case that was asked for, once; a user's factory decides its own workload."""
+    factories = [name for name in dict.fromkeys(asked.models) if FACTORY.fullmatch(name)]
     named = [name for name in asked.models if name not in factories]
     models = pick_models(named) if named or not factories else []
     found = [
         Timed(f"{SUITE}/{name}", _facts(f"{SUITE}/{name}", Variant(asked.dtype), None))
         for name in factories
     ]
-    for batch_size in asked.batch_sizes or BATCH_SIZES:
-        for seq_len in asked.seq_lens or SEQ_LENS:
+    for batch_size in dict.fromkeys(asked.batch_sizes or BATCH_SIZES):
+        for seq_len in dict.fromkeys(asked.seq_lens or SEQ_LENS):
             for model in models:
                 limit = model.architecture.max_tokens if model.architecture else seq_len
                 if seq_len > limit:

@@ -134,6 +134,13 @@ def test_wild_pairs_end_unknown_and_say_how_many_more():
     assert test.more() > LOOKS[-1]
 
 
+@pytest.mark.parametrize("taken", [5, 14, 21, 46])
+def test_more_pairs_reach_to_the_next_look(taken):
+    """Between looks no verdict comes, however near it is."""
+    test = CaseTest(THRESHOLD, CASES, screen=[0.02, 0.03] * (taken // 2) + [0.025] * (taken % 2))
+    assert taken + test.more() in LOOKS
+
+
 def test_more_cases_ask_for_more_confirmation():
     """The family-wise error is shared out over the cases."""
     few, many = (CaseTest(THRESHOLD, family, suspected=True) for family in (4, 50))

@@ -126,11 +126,16 @@ class CaseTest:
         return len(self.screen) + len(self.fresh)
 
     def more(self) -> int:
-        """About how many more pairs a verdict would take, at the spread seen so far."""
+        """About how many more pairs a verdict would take, at the spread seen so far.
+
+        Verdicts come at looks alone.
+        """
         freedom, sd = spread(self.screen, self.fresh)
         tail = min(self.errors) * min(SPENDING)
         enough = math.ceil((quantile(tail, freedom) * sd / self.line) ** 2)
-        return max(1, enough - len(self.current))
+        taken = len(self.current)
+        wanted = max(enough, taken + 1)
+        return next((look for look in LOOKS if look >= wanted), wanted) - taken
 
     def interval(self) -> tuple[float, float, float]:
         """Mean ratio of all pairs with its 95 % t interval, which leans on no prior."""

@@ -98,7 +98,7 @@ def _causes(rounds: pd.DataFrame, cores: int, doctor: Doctor, fewer: str) -> Ite
                 f"{quota:.1f} CPUs being used up: give the container more CPUs{fewer}"
             )
     if _spread(rounds["cpu_hz"]) > FREQUENCY_SPREAD:
-        low, high = (float(f(rounds["cpu_hz"])) / 1e9 for f in (min, max))
+        low, high = (rounds["cpu_hz"].agg(f) / 1e9 for f in ("min", "max"))
         remedies = [f.remedy for f in doctor.frequency()]
         settings = "neither governor nor turbo can be set here: more --repeats narrow the intervals"
         yield (

@@ -1,6 +1,8 @@
 import math
 import random
+from dataclasses import replace
 
+import pandas as pd
 import pytest
 from fakes import FakeClock, pair, sample_rows, write_run
 from hypothesis import given
@@ -204,6 +206,14 @@ def test_a_noisy_case_is_named_with_the_remedy_that_applies(tmp_path, disturbed,
     assert text.startswith("noisy: the middle half of the samples spans more than 10%")
     assert "in 2 of 2 timed cases" in text
     assert words in text
+
+
+def test_a_frequency_that_was_not_known_at_first_is_left_out(tmp_path):
+    """The kernel does not always tell it: the others still have a least and a most."""
+    run = a_run(tmp_path, WILD, cpu_hz=3e9)
+    rounds = pd.concat([run.rounds.head(1).assign(cpu_hz=math.nan), run.rounds])
+    (text,) = noise.warnings(replace(run, rounds=rounds), stats.summarise(run), doctor(tmp_path))
+    assert "between 1.5 and 3.0 GHz" in text
 
 
 def test_a_quota_is_told_from_heat(tmp_path):

@@ -275,7 +275,9 @@ def test_seconds_that_moved_with_the_product_are_the_machines(tmp_path, factor, 
     }
     found, _ = compared(tmp_path, ([one], old), ([one], new))
     assert found[one.id, "latency"].verdict is verdict
-    assert ("matrix product" in found[one.id, "latency"].note) is (verdict is Verdict.UNKNOWN)
+    # A lock or a sleep that the code gained looks the same, so the note does not rule it out.
+    for words in ("the machine's load, or a wait", "bench check --against"):
+        assert (words in found[one.id, "latency"].note) is (verdict is Verdict.UNKNOWN)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,10 @@ SHARE_FACTS = frozenset({"python", "transformers"})
 """What may differ between two fingerprints without changing how fast the matrix product is."""
 PAIRED = ("latency", "cpu_time")
 """Metrics whose ratio between two models was measured in turn, and so outlives a busy machine."""
-OF_LOAD = "its share of the matrix product's speed stayed: the machine's load, not the code"
+OF_LOAD = (
+    "its share of the matrix product's speed stayed: the machine's load, or a wait in the code; "
+    "bench check --against tells them apart"
+)
 CHECKPOINT = "checkpoint_bytes"
 
 Key = tuple[Any, ...]

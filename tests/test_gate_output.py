@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -94,6 +95,13 @@ def test_junit_tells_failures_from_errors():
     suite = ET.fromstring(output.junit(comparison(SLOWER, FAILED, EQUAL)))  # noqa: S314 - our own text
     assert [suite.get(k) for k in ("tests", "failures", "errors")] == ["3", "1", "1"]
     assert suite.find("testcase/failure").get("message").startswith(CASE)
+
+
+def test_junit_is_well_formed_whatever_a_reason_holds():
+    """Exceptions are coloured, and cut in the middle of a character."""
+    reason = "\x1b[1;31mkilled\x1b[0m \x00\ud800\uffff<&> by 犬 \U0001f415"
+    suite = ET.fromstring(output.junit(comparison(replace(FAILED, note=reason))))  # noqa: S314
+    assert suite.find("testcase/error").get("message").endswith("killed <&> by 犬 \U0001f415")
 
 
 def test_github_gets_a_summary_and_annotations(tmp_path, capsys):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -25,6 +26,8 @@ COUNTED = "1"
 """The unit of counts, and of shares, which are no whole numbers."""
 CASE_PARTS = ("suite", "model", "device", "dtype", "attention", "threads", "batch", "tokens")
 """What the parts of a case's id are (`Case.id`)."""
+NO_XML = re.compile(r"\x1b\[[0-9;]*m|[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 cannot hold, however it is escaped, and the colours that such characters begin."""
 STYLES = {
     Verdict.SLOWER: "bold red",
     Verdict.CHANGED: "bold red",
@@ -210,7 +213,7 @@ def junit(comparison: Comparison) -> str:
         elif finding.verdict in (Verdict.INCOMPARABLE, Verdict.NEW, Verdict.UNKNOWN):
             ET.SubElement(case, "skipped", message=sentence(finding))
     ET.indent(suite)
-    return ET.tostring(suite, encoding="unicode", xml_declaration=True)
+    return NO_XML.sub("", ET.tostring(suite, encoding="unicode", xml_declaration=True))
 
 
 def sentence(finding: Finding) -> str:

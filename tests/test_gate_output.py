@@ -127,18 +127,18 @@ def test_thresholds_are_shares(text, value):
     assert thresholds.parse(text, "--threshold") == pytest.approx(value)
 
 
-@pytest.mark.parametrize("text", ["5", "0", "-1%", "five", "nan"])
-def test_a_threshold_that_is_no_share_is_refused(text):
+@pytest.mark.parametrize("text", ["5", "0", "-1%", "five", "nan", ""])
+def test_a_threshold_that_is_no_share_is_refused(tmp_path, text):
     """`5` is more likely a forgotten percent sign than 500 %."""
     with pytest.raises(UsageError, match="--threshold"):
-        thresholds.parse(text, "--threshold")
+        thresholds.read(tmp_path, text)
 
 
 def test_thresholds_by_suite_and_case(tmp_path):
     """The last entry that fits wins, and the option replaces the general one only."""
     (tmp_path / "pyproject.toml").write_text(
         '[tool.bench]\nthreshold = "4%"\n[tool.bench.thresholds]\n'
-        'latency = "3%"\n"latency/bert/*" = 0.02\n',
+        'latency = "3%"\n"latency/bert/*" = 0.02\n"*/z" = 0.05\n"check/y" = 0.05\n',
         encoding="utf-8",
     )
     found = thresholds.read(tmp_path, None)
@@ -147,7 +147,14 @@ def test_thresholds_by_suite_and_case(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["[tool.bench]\ntreshold = 1\n", "[tool.bench\n", "[tool]\nbench = 1\n"]
+    "text",
+    [
+        "[tool.bench]\ntreshold = 1\n",
+        "[tool.bench\n",
+        "[tool]\nbench = 1\n",
+        '[tool.bench.thresholds]\nlatancy = "3%"\n',
+        '[tool.bench.thresholds]\n"latancy/bert/*" = "3%"\n',
+    ],
 )
 def test_a_wrong_pyproject_is_one_clear_line(tmp_path, text):
     """A misspelt setting is an error, not a default."""

@@ -11,14 +11,13 @@ from typing import Any
 from bench.errors import UsageError
 from bench.gate.pairs import CANDIDATE, ProcessPair
 from bench.gate.sides import Side
+from bench.gate.thresholds import SUITE
 from bench.loading import config_arguments
 from bench.plan import Options
 from bench.registry import pick_models
 from bench.spec import Case, Measure, Model, Workload
 from bench.variant import DEFAULT_ATTENTION, Dtype, Variant
 
-SUITE = "check"
-"""What stands as the suite in the ids of these cases, and what `[tool.bench]` may name."""
 FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 """`module:function`; nothing on the hub and no sensible directory is called so."""
 BATCH_SIZES, SEQ_LENS = (1,), (32, 128)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import UsageError
+from bench.registry import all_suites
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -20,6 +21,8 @@ DEFAULT = 0.05
 """Finer than most changes that matter, and within reach of a loaded 2-core machine in minutes."""
 USUAL_MAX_S = 900.0
 """Seconds of a gate run unless --max-time says otherwise: a quarter of an hour of somebody's CI."""
+SUITE = "check"
+"""What stands as the suite in the ids of the cases of `bench check`."""
 PYPROJECT = "pyproject.toml"
 
 
@@ -67,11 +70,25 @@ def read(directory: Path, option: str | None) -> Thresholds:
     special = table.get("thresholds", {})
     if not isinstance(special, dict):
         raise UsageError(f"{path}: tool.bench.thresholds must be a table of suites and cases")
+    _refuse_unknown_suites(special, path)
     given = table.get("threshold", DEFAULT)
     return Thresholds(
-        parse(option, "--threshold") if option else parse(given, f"{path}: tool.bench.threshold"),
+        parse(given, f"{path}: tool.bench.threshold")
+        if option is None
+        else parse(option, "--threshold"),
         {k: parse(v, f"{path}: tool.bench.thresholds.{k!r}") for k, v in special.items()},
     )
+
+
+def _refuse_unknown_suites(special: Mapping[str, object], path: Path) -> None:
+    """What a pattern has before its first slash must fit a suite, or it never fits a case."""
+    known = [*all_suites(), SUITE]
+    for pattern in special:
+        if not any(fnmatchcase(suite, pattern.partition("/")[0]) for suite in known):
+            raise UsageError(
+                f"{path}: tool.bench.thresholds has {pattern!r}, which fits no suite: there are "
+                f"{', '.join(known)}"
+            )
 
 
 def toml(path: Path) -> dict[str, Any]:

@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 
 SLOWDOWNS = (0.0, 0.02, 0.05, 0.10)
 THRESHOLD = 0.05
-SESSIONS = 40
-"""Per slowdown: the interval's coverage and the resampling of gate runs rest on these."""
-GATE_RUNS = 40
 CALIBRATIONS = 3
 """Fresh pairs whose sides calibrate the extra work; the median is taken."""
 GATE_MAX_S = 1800.0

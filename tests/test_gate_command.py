@@ -33,6 +33,21 @@ def test_wrong_options_are_one_clear_line(tmp_path, options, told):
 
 
 @pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (("check", "--baseline", "main", "--device", "zzz"), "--device has no effect without"),
+        (("check", "--baseline", "main", "--max-time", "900"), "--max-time has no effect without"),
+        (("check", "--baseline", "main", "--threshold", "5%"), "--threshold has no effect without"),
+        (("noise", "--study", "--pairs", "6"), "--pairs has no effect with --study"),
+        (("noise", "--sessions", "40"), "--sessions has no effect without --study"),
+    ],
+)
+def test_options_without_effect_are_refused(tmp_path, command, told):
+    """A gate that was asked for more than it does must not pass; nor with the usual value."""
+    _refused(tmp_path, command, told)
+
+
+@pytest.mark.parametrize(
     ("options", "told"),
     [
         (("--pairs", "2"), "--pairs is 2"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
+from bench.errors import UsageError
 from bench.gate.output import Format
 from bench.gate.thresholds import USUAL_MAX_S
 from bench.options import BatchSizes, Device, SeqLens, Threads, wanted_threads
@@ -48,6 +50,14 @@ OutputFormat = Annotated[
 ]
 
 
+def _refuse_idle(context: typer.Context, names: Collection[str | None], why: str) -> None:
+    """Refuse options that were given and have no effect: whoever gave them expects one."""
+    for param in context.command.params:
+        source = context.get_parameter_source(param.name or "")
+        if param.name in names and source is not None and source.name == "COMMANDLINE":
+            raise UsageError(f"{param.opts[0]} has no effect {why}: leave it out")
+
+
 @verbs.command()
 def baseline(
     run: Annotated[Path, typer.Argument(help="A finished run.")],
@@ -61,6 +71,7 @@ def baseline(
 
 @verbs.command()
 def check(
+    context: typer.Context,
     baseline: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(help="Count again what this baseline (or run) counted: any change fails."),
@@ -92,6 +103,9 @@ def check(
     from bench.gate.cases import Asked
     from bench.gate.paired import Clock
 
+    if against is None and baseline is not None:
+        of_time = {param.name for param in context.command.params} - {"baseline", "form"}
+        _refuse_idle(context, of_time, "without --against")
     paired = None
     if against is not None:
         asked = Asked(
@@ -108,6 +122,7 @@ def check(
 
 @verbs.command()
 def noise(
+    context: typer.Context,
     pairs: Annotated[int, typer.Option(help="Process pairs of equal sides.")] = 6,
     study: Annotated[  # noqa: FBT002 - a flag
         bool,
@@ -139,8 +154,10 @@ def noise(
         threads=wanted_threads(threads),
     )
     if study:
+        _refuse_idle(context, ("pairs",), "with --study")
         found = command.study(asked, sessions, gate_runs, Clock[clock.name], timeout, seed)
         raise typer.Exit(found)
+    _refuse_idle(context, ("sessions", "gate_runs"), "without --study")
     raise typer.Exit(command.noise(asked, pairs, Clock[clock.name], timeout, seed))
 
 

@@ -26,6 +26,25 @@ def test_a_git_ref_is_checked_out_once_beside_the_working_tree(tmp_path, monkeyp
     assert len(notes) == 1
 
 
+@pytest.mark.parametrize("damage", ["changed", "gone", "of another commit"])
+def test_a_checkout_that_is_not_the_ref_any_more_is_made_again(tmp_path, monkeypatch, damage):
+    """Killed while it was made, or tidied by somebody: the baseline would be code of no commit."""
+    tree = repository(tmp_path, monkeypatch)
+    notes = []
+    old, _ = sides.resolve("HEAD", tree, notes.append)
+    mine = old.paths[0] / "mine.py"
+    if damage == "changed":
+        mine.write_text("", encoding="utf-8")
+    elif damage == "gone":
+        mine.unlink()
+    else:
+        (old.paths[0] / ".git").write_text("gitdir: nowhere", encoding="utf-8")
+    again, _ = sides.resolve("HEAD", tree, notes.append)
+    assert again == old
+    assert "range(1)" in mine.read_text(encoding="utf-8")
+    assert len(notes) == 2
+
+
 def test_what_is_neither_interpreter_nor_ref_is_refused(tmp_path):
     """The error says that both were tried."""
     with pytest.raises(UsageError, match="no such interpreter"):

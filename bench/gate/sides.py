@@ -147,16 +147,25 @@ def _git(directory: Path, *arguments: str) -> str | None:
 
 
 def _worktree(root: Path, commit: str, note: Note) -> Path:
-    """A checkout of a commit, made once; git forgets it by itself when the cache is cleared."""
+    """A checkout of a commit, made once and again where it is not whole any more.
+
+    git forgets it by itself when the cache is cleared.
+    """
+    from filelock import FileLock
+
     name = hashlib.sha256(str(root).encode()).hexdigest()[:8]
     tree = cache() / "trees" / f"{name}-{commit[:16]}"
-    if (tree / ".git").exists():
-        return tree
-    note(f"checking out {commit[:9]}")
     tree.parent.mkdir(parents=True, exist_ok=True)
-    _git(root, "worktree", "prune")
-    if _git(root, "worktree", "add", "--detach", str(tree), commit) is None:
-        raise BenchError(f"git could not check out {commit[:9]} to {tree}")
+    with FileLock(f"{tree}.lock"):
+        if (tree / ".git").exists() and _git(tree, "rev-parse", "HEAD") == commit:
+            changed = _git(tree, "status", "--porcelain", "--untracked-files=no")
+            if changed == "":
+                return tree
+        note(f"checking out {commit[:9]}")
+        shutil.rmtree(tree, ignore_errors=True)
+        _git(root, "worktree", "prune")
+        if _git(root, "worktree", "add", "--detach", str(tree), commit) is None:
+            raise BenchError(f"git could not check out {commit[:9]} to {tree}")
     return tree
 
 

@@ -278,6 +278,18 @@ def test_a_run_that_compared_ways_and_no_models_opens_with_the_best_of_them(tmp_
     assert "albert runs fastest as" in said
 
 
+def test_no_model_is_called_faster_where_the_usual_workload_is_too_noisy(tmp_path):
+    """Headline and advice say no more than the sentence between them."""
+    bert, albert = ({n: case(m, seq_len=n) for n in (8, 16)} for m in ("bert", "albert"))
+    walls = {one.id: [[1.0] * 4] * 3 for one in bert.values()}
+    walls |= {albert[8].id: [[0.9] * 4] * 3, albert[16].id: [[t] * 4 for t in (0.5, 1.0, 2.0)]}
+    write_run(tmp_path / "run", [*bert.values(), *albert.values()], walls)
+    found = verdict(View.of(tmp_path / "run"))
+    assert found.headline == "albert is faster at some workloads than bert"
+    assert "At batch 1, 16 tokens this run is too noisy to tell" in found.sentences[0]
+    assert "where it is ahead" in found.sentences[1]
+
+
 def test_of_many_models_the_page_opens_with_three_and_a_table_has_all(tmp_path):
     """Neither sentences nor cards go on for pages."""
     names = [f"bert-{i}" for i in range(7)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.report.conclusions import overall, tally
+from bench.report.conclusions import overall_speed
 from bench.report.text import Relation, ratio_text, relation
 from bench.report.view import Context, View, at, each, workload_text
 
@@ -42,7 +42,7 @@ def advice(view: View, context: Context, model: str, timed: pd.DataFrame) -> str
     stored = view.one_ratio("weight_bytes", model, context) or view.one_ratio(
         "stored_parameters", model, context
     )
-    speed = overall(tally(timed))
+    speed = overall_speed(view, context, model, timed)
     size = None if stored is None else relation(stored.low, stored.high)
     if size is Relation.LESS:
         ending = _WHERE_SPEED[speed].format(other=other)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from bench.report.text import Relation, change, count, percent, relation
-from bench.report.view import View, each
+from bench.report.text import DECIDED, Relation, change, count, percent, relation
+from bench.report.view import Context, View, at, each
 from bench.words import several
 
 
@@ -17,14 +17,26 @@ def tally(rows: pd.DataFrame) -> dict[Relation, int]:
     return {kind: found.count(kind) for kind in Relation}
 
 
-def overall(found: dict[Relation, int]) -> str | None:
-    """One word for all timed workloads; None when none was timed.
+def overall_speed(view: View, context: Context, model: str, timed: pd.DataFrame) -> str | None:
+    """One word for all timed workloads of a model; None when none was timed."""
+    if timed.empty:
+        return None
+    row = usual(view, context, model, timed)
+    return overall(tally(timed), relation(row.low, row.high))
 
-    Of many intervals a few miss by chance, so a difference at fewer than half is only partly one.
+
+def usual(view: View, context: Context, model: str, timed: pd.DataFrame) -> Any:
+    """The ratio that is spoken of first: at the usual workload, else the first one timed."""
+    return at(timed, view.workload("latency", context), model) or each(timed)[0]
+
+
+def overall(found: dict[Relation, int], said: Relation) -> str:
+    """One word for all timed workloads, of the first of which `said` is told beside it.
+
+    Of many intervals a few miss by chance, so a difference at no more than half of them, or not at
+    the usual one, is only partly one.
     """
     total = sum(found.values())
-    if not total:
-        return None
     if found[Relation.UNKNOWN] == total:
         return "unknown"
     slower, faster = found[Relation.MORE], found[Relation.LESS]
@@ -33,7 +45,8 @@ def overall(found: dict[Relation, int]) -> str | None:
     if not slower and not faster:
         return "open" if found[Relation.UNDECIDED] or found[Relation.EQUAL] else "noisy"
     word = "slower" if slower else "faster"
-    return word if 2 * (slower or faster) >= total else f"partly {word}"
+    whole = 2 * (slower or faster) > total and said in DECIDED
+    return word if whole else f"partly {word}"
 
 
 def speed_conclusion(

@@ -9,7 +9,7 @@ import pandas as pd
 from bench import gains
 from bench.report import variants
 from bench.report.advice import advice
-from bench.report.conclusions import overall, tally
+from bench.report.conclusions import overall_speed, tally, usual
 from bench.report.text import (
     Relation,
     bounds,
@@ -22,7 +22,7 @@ from bench.report.text import (
     relation,
     times,
 )
-from bench.report.view import Context, View, at, each, workload_text
+from bench.report.view import Context, View, at, workload_text
 from bench.words import several
 
 
@@ -74,7 +74,7 @@ def _headline(view: View, context: Context, model: str, timed: pd.DataFrame) -> 
     )
     size = None if stored is None else relation(stored.low, stored.high)
     found = tally(timed)
-    speed = overall(found)
+    speed = overall_speed(view, context, model, timed)
     if speed is None and size is None:
         return f"Nothing here tells {name} and {other} apart yet"
     if size is None:
@@ -139,7 +139,7 @@ def _speed(view: View, context: Context, timed: pd.DataFrame, model: str) -> str
     name, other = view.names[model], view.names[view.reference]
     if timed.empty:
         return f"How fast {name} is against {other} was not measured in this run."
-    row = at(timed, view.workload("latency", context), model) or each(timed)[0]
+    row = usual(view, context, model, timed)
     where = workload_text(row.batch_size, row.seq_len)
     measured = f"one forward takes {ratio_text(row)} as long; {context}"
     said = {
@@ -198,7 +198,7 @@ def _elsewhere(view: View, context: Context, model: str) -> str:
     timed = _timed(view, context, model)
     if timed.empty:
         return ""
-    row = at(timed, view.workload("latency", context), model) or each(timed)[0]
+    row = usual(view, context, model, timed)
     return (
         f"On {context}: {times(row.ratio, row.low, row.high)} {bounds(row.low, row.high)} the time "
         f"at {workload_text(row.batch_size, row.seq_len)}, {change(row, 'slower', 'faster')}."

@@ -178,6 +178,44 @@ def test_a_run_on_the_cpu_launches_nothing(tmp_path):
     assert launch_bound(summarise(run)) == []
 
 
+def speed_answer(tmp_path, models, seconds=(1.0, 1.0), encoders=((9e5, 9e5), (9e5, 9e5))):
+    """The answer on the speed of the second of two models, which stores half as much.
+
+    `encoders` is what each stores and applies in its encoder.
+    """
+    counted = [case(m, suite="parameters", measure=Measure.STATIC) for m in models]
+    timed = dict(zip(map(case, models), seconds, strict=True))
+    measured = {
+        one.id: {
+            "stored_parameters": [stored],
+            "stored_parameters.encoder": [encoder[0]],
+            "applied_parameters.encoder": [encoder[1]],
+            "operators": [operators],
+            "flops": [1e9],
+        }
+        for one, stored, encoder, operators in zip(
+            counted, (2e6, 1e6), encoders, (100, 110), strict=True
+        )
+    }
+    walls = {one.id: [[s] * 4, [s * 1.001] * 4] for one, s in timed.items()}
+    seen = View.of(write_run(tmp_path / "run", [*counted, *timed], walls, measured).directory)
+    return next((a for a in answers(seen) if "faster, with" in a.question), None)
+
+
+@pytest.mark.parametrize(
+    ("own", "reference", "start"),
+    [
+        ((1e5, 12e5), (12e5, 12e5), "Because sharing saves storage, not arithmetic. y stores one"),
+        ((12e5, 12e5), (12e5, 12e5), "Both encoders apply 1.20 M parameters"),
+        ((1e5, 12e5), (1e5, 12e5), "Both encoders apply 1.20 M parameters"),
+    ],
+)
+def test_layers_are_called_shared_where_they_are(tmp_path, own, reference, start):
+    """Encoders of equal size alone do not make one of them share its layers."""
+    found = speed_answer(tmp_path, ("x", "y"), encoders=(reference, own))
+    assert found.paragraphs[0].replace("\u00a0", " ").startswith(start)
+
+
 def implementation(tmp_path, usual, fused, noise=1.001):
     """The answer on architecture and implementation of a model and its fused twin.
 

@@ -69,15 +69,17 @@ def _speed_answer(view: View, context: Context, model: str) -> Iterator[str]:
     name, other = view.names[model], view.names[view.reference]
     applied = view.one_ratio("applied_parameters.encoder", model, context)
     encoder = view.one_value("applied_parameters.encoder", model, context)
-    if applied is not None and relation(applied.low, applied.high) is Relation.EQUAL:
-        yield (
-            f"Because sharing saves storage, not arithmetic. {name} stores one layer and runs it "
-            "as "
-            f"often as {other} runs its separate ones: both encoders apply "
-            f"{quantity(encoder.value, '1')} parameters to every token."
-            if encoder is not None
-            else ""
-        )
+    if encoder is not None and applied is not None and applied.ratio == 1:
+        both = f"encoders apply {quantity(encoder.value, '1')} parameters to every token."
+        if _shares_layers(view, context, model) and not _shares_layers(
+            view, context, view.reference
+        ):
+            yield (
+                f"Because sharing saves storage, not arithmetic. {name} stores one layer and runs "
+                f"it as often as {other} runs its separate ones: both {both}"
+            )
+        else:
+            yield f"Both {both}"
     elif applied is not None:
         yield f"Its encoder applies {fewer(applied.ratio)} parameters than {other}’s in a forward."
     workload = view.workload("latency", context) or view.workload("flops", context)
@@ -99,6 +101,16 @@ def _speed_answer(view: View, context: Context, model: str) -> Iterator[str]:
     if latency is not None:
         said = change(latency, "slower", "faster")
         yield f"Measured there, it takes {ratio_text(latency)} the time of {other}: {said}."
+
+
+def _shares_layers(view: View, context: Context, model: str) -> bool:
+    """Whether its encoder applies what it stores more than once."""
+    pair = [
+        view.one_value(f"{kind}_parameters.encoder", model, context)
+        for kind in ("stored", "applied")
+    ]
+    stored, applied = (0.0 if one is None else one.value for one in pair)
+    return 0 < stored < applied
 
 
 def _implementation(view: View, context: Context, model: str) -> Answer | None:

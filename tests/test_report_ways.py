@@ -216,6 +216,21 @@ def test_layers_are_called_shared_where_they_are(tmp_path, own, reference, start
     assert found.paragraphs[0].replace("\u00a0", " ").startswith(start)
 
 
+@pytest.mark.parametrize(
+    ("reference", "model", "said"),
+    [
+        ("bert-base-uncased", "albert-base-v2", True),
+        ("bert-base-uncased", "albert-base-v2-fused", False),
+        ("roberta-base", "albert-base-v2", False),
+        ("bert-base-uncased", "bert-tiny", False),
+    ],
+)
+def test_a_chain_of_operators_is_told_of_the_model_that_has_one(tmp_path, reference, model, said):
+    """Not of its fused twin, nor against a model whose gelu is not known to be one."""
+    found = speed_answer(tmp_path, (reference, model))
+    assert any("gelu_new is a chain" in text for text in found.paragraphs) is said
+
+
 def implementation(tmp_path, usual, fused, noise=1.001):
     """The answer on architecture and implementation of a model and its fused twin.
 

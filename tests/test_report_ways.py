@@ -231,6 +231,13 @@ def test_a_chain_of_operators_is_told_of_the_model_that_has_one(tmp_path, refere
     assert any("gelu_new is a chain" in text for text in found.paragraphs) is said
 
 
+@pytest.mark.parametrize(("seconds", "asked"), [(0.4, False), (0.6, True), (1.1, True)])
+def test_nobody_asks_why_a_model_is_not_as_fast_as_it_is(tmp_path, seconds, asked):
+    """Half the parameters in less than half the time leave nothing to wonder at."""
+    found = speed_answer(tmp_path, ("x", "y"), seconds=(1.0, seconds))
+    assert (found is not None) is asked
+
+
 def implementation(tmp_path, usual, fused, noise=1.001):
     """The answer on architecture and implementation of a model and its fused twin.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from bench.report.conclusions import tally
+from bench.report.conclusions import tally, usual
 from bench.report.plot_memory import meet, need_lines
 from bench.report.text import (
     Relation,
@@ -57,12 +57,20 @@ def _speed(view: View, context: Context, model: str) -> Answer | None:
         return None
     name = view.names[model]
     timed = view.compared("latency", context)
-    found = tally(timed[timed["model"] == model])
+    timed = timed[timed["model"] == model]
+    if len(timed) and _is_so_fast(usual(view, context, model, timed), stored.ratio):
+        return None
+    found = tally(timed)
     # "Not faster" is only said where the intervals say so.
     decided = found[Relation.MORE] and not found[Relation.LESS]
     times_faster = "" if decided else f"{significant(1 / stored.ratio, 2)}× "
     question = f"Why is {name} not {times_faster}faster, with {fewer(stored.ratio)} parameters?"
     return Answer(question, list(_speed_answer(view, context, model)), "work")
+
+
+def _is_so_fast(row: Any, stored: float) -> bool:
+    """Whether it may be faster by as much as it is smaller: then nobody wonders why it is not."""
+    return relation(row.low, row.high) is Relation.LESS and bool(row.low <= stored)
 
 
 def _speed_answer(view: View, context: Context, model: str) -> Iterator[str]:
@@ -123,18 +131,18 @@ def _implementation(view: View, context: Context, model: str) -> Answer | None:
     twin = f"{model}{FUSED}"
     workload = view.workload("latency", context)
     timed = view.compared("latency", context)
-    usual, fused = (at(timed, workload, name) for name in (model, twin))
-    if usual is None or fused is None or workload is None:
+    own, fused = (at(timed, workload, name) for name in (model, twin))
+    if own is None or fused is None or workload is None:
         return None
     name, other = view.names[model], view.names[view.reference]
     text = (
-        f"At {workload_text(*workload)} {name} takes {ratio_text(usual)} the time of {other} as "
+        f"At {workload_text(*workload)} {name} takes {ratio_text(own)} the time of {other} as "
         f"transformers runs it, and {ratio_text(fused)} with the same activation as one fused "
         "operator instead of eight."
     )
     return Answer(
         f"How much of {name}’s time is architecture, and how much implementation?",
-        [f"{text} {_shares(usual, fused)}"],
+        [f"{text} {_shares(own, fused)}"],
     )
 
 

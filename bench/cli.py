@@ -231,7 +231,7 @@ def report(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run directories.")],
     output: Annotated[
         Optional[Path],  # noqa: UP045 - see Names
-        typer.Option(help="The page's directory; reports/<run> when not given."),
+        typer.Option(help="The page's directory; reports/<run>+... when not given."),
     ] = None,
 ) -> None:
     """Make one self-contained page of one or several runs, from their CSV files alone."""

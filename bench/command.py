@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 RESULTS = Path("results")
 REPORTS = Path("reports")
+LONGEST_NAME = 255
+"""Bytes of a name that file systems take."""
 BUSY = 0.5
 """A load average above this share of the cores, before a run, is worth a note."""
 
@@ -99,8 +102,16 @@ def report(runs: Sequence[Path], output: Path | None) -> None:
     """Write the page of one run, or of several together, and say where it is."""
     from bench.report import write_report
 
-    target = output or REPORTS / "+".join(_report_name(run) for run in runs)
+    target = output or REPORTS / _together([_report_name(run) for run in runs])
     print(write_report(list(runs), target))  # noqa: T201 - the path is what was asked for
+
+
+def _together(names: Sequence[str]) -> str:
+    """What the page of these runs is called: by all of them, where that can name a directory."""
+    joined = "+".join(names)
+    if len(os.fsencode(joined)) <= LONGEST_NAME:
+        return joined
+    return f"{names[-1]}+{len(names) - 1}"
 
 
 def plot(run: Path, figure: str, output: Path | None) -> None:

@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 from synthetic import ALBERT, BERT, SUITES, Plan, write_run
 
+from bench import command
 from bench.errors import UsageError
 from bench.report import FIGURES, plot, write_report
 from bench.spec import Measure, Model
@@ -403,6 +404,17 @@ def test_reporting_and_plotting_refuse_what_is_not_a_run(tmp_path):
         plot(run, "x", tmp_path)
     with pytest.raises(UsageError, match="has nothing to draw 'memory' from"):
         plot(run, "memory", tmp_path)
+
+
+def test_a_page_of_many_runs_has_a_name_that_a_directory_can_have(tmp_path, monkeypatch, capsys):
+    """Where all their names are too many, the last one stands for the others."""
+    monkeypatch.chdir(tmp_path)
+    plan = replace(SMALL, suites={"parameters": SMALL.suites["parameters"]})
+    runs = [write_run(tmp_path / f"{'n' * 100}{i}", plan) for i in range(3)]
+    command.report(runs[:2], None)
+    command.report(runs, None)
+    names = [line.split("/")[1] for line in capsys.readouterr().out.splitlines()]
+    assert names == [f"{runs[0].name}+{runs[1].name}", f"{runs[2].name}+2"]
 
 
 def test_plot_writes_one_figure_as_svg_and_png(tmp_path):

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from synthetic import ALBERT, BERT, SUITES, Plan, write_run
 
-from bench import command
+from bench import command, tables
 from bench.errors import UsageError
 from bench.report import FIGURES, plot, write_report
 from bench.spec import Measure, Model
@@ -346,12 +346,27 @@ def test_figures_of_several_contexts_say_which_is_theirs(tmp_path):
     assert titles == ["On cpu, float32, 2 threads", "On cpu, bfloat16, 2 threads"] * 2
 
 
+def saved(source):
+    """The files that a page's links give: by name their kind and contents."""
+    links = re.findall(r'<a href="data:([\w/]+);base64,([^"]+)" download="([^"]+)"', source)
+    return {name: (kind, base64.b64decode(html.unescape(data))) for kind, data, name in links}
+
+
+def test_downloaded_tables_are_written_as_those_of_the_run(tmp_path):
+    """No formula in them computes, and bench itself reads them back."""
+    formula = Model("=cmd|x", "x/y", BERT_BASE)
+    found = saved(page(tmp_path, replace(SMALL, models=(formula, ALBERT)))[0])
+    for table, column in (("summary", "model"), ("ratios", "reference")):
+        data = found[f"run0-{table}.csv"][1]
+        assert b",'=cmd|x," in data
+        assert "=cmd|x" in set(tables.decode(data, tables.TABLES[table])[column])
+
+
 def test_downloads_hold_the_run_s_files(tmp_path):
     """Each link gives back the file, compressed where that was said."""
     run = write_run(tmp_path / "run", replace(SMALL, repeats=5, rounds=60))
     source = write_report([run], tmp_path / "report").read_text(encoding="utf-8")
-    links = re.findall(r'<a href="data:([\w/]+);base64,([^"]+)" download="([^"]+)"', source)
-    found = {name: (kind, base64.b64decode(html.unescape(data))) for kind, data, name in links}
+    found = saved(source)
     assert found["run-cases.csv"] == ("text/csv", (run / "cases.csv").read_bytes())
     kind, data = found["run-samples.csv.gz"]
     assert kind == "application/gzip"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from bench.records import ENVIRONMENT
 from bench.report.text import quantity
 from bench.report.view import View
+from bench.tables import TABLES, encode
 
 ORDER = ("cases.csv", "ratios.csv", "summary.csv", ENVIRONMENT, "measurements.csv", "samples.csv")
 """The files people ask for first come first, where not all have room."""
@@ -74,7 +75,9 @@ def _contents(view: View, name: str, room: int) -> bytes | int | None:
     """
     computed = {"summary.csv": view.summary, "ratios.csv": view.ratios}
     if name in computed:
-        return computed[name].to_csv(index=False, lineterminator="\n").encode()
+        columns = TABLES[name.removesuffix(".csv")]
+        rows = computed[name][list(columns)].itertuples(index=False, name=None)
+        return encode(columns, rows, header=True).encode()
     path = view.run.directory / name
     if not path.is_file():
         return None

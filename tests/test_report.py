@@ -365,13 +365,17 @@ def test_downloaded_tables_are_written_as_those_of_the_run(tmp_path):
 def test_downloads_hold_the_run_s_files(tmp_path):
     """Each link gives back the file, compressed where that was said."""
     run = write_run(tmp_path / "run", replace(SMALL, repeats=5, rounds=60))
+    for table in ("rounds", "gemm"):
+        text = tables.encode(tables.TABLES[table], [], header=True)
+        (run / f"{table}.csv").write_text(text, encoding="utf-8")
     source = write_report([run], tmp_path / "report").read_text(encoding="utf-8")
     found = saved(source)
     assert found["run-cases.csv"] == ("text/csv", (run / "cases.csv").read_bytes())
     kind, data = found["run-samples.csv.gz"]
     assert kind == "application/gzip"
     assert gzip.decompress(data) == (run / "samples.csv").read_bytes()
-    assert {"run-ratios.csv", "run-environment.json"} <= set(found)
+    whole = {"run-ratios.csv", "run-environment.json", "run-rounds.csv", "run-gemm.csv"}
+    assert whole <= set(found)
     assert {"run-summary.csv", "run-summary.csv.gz"} & set(found)
 
 

@@ -11,7 +11,16 @@ from bench.report.text import quantity
 from bench.report.view import View
 from bench.tables import TABLES, encode
 
-ORDER = ("cases.csv", "ratios.csv", "summary.csv", ENVIRONMENT, "measurements.csv", "samples.csv")
+ORDER = (
+    "cases.csv",
+    "ratios.csv",
+    "summary.csv",
+    ENVIRONMENT,
+    "measurements.csv",
+    "samples.csv",
+    "rounds.csv",
+    "gemm.csv",
+)
 """The files people ask for first come first, where not all have room."""
 PLAIN = 100_000
 """Bytes up to which a file is embedded as it is; larger ones are compressed."""

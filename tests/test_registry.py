@@ -1,5 +1,8 @@
 import json
+import re
 import sys
+from pathlib import Path
+from runpy import run_path
 
 import pytest
 from fakes import TINY, tiny_directory
@@ -7,8 +10,8 @@ from fakes import TINY, tiny_directory
 import suites
 from bench.errors import UsageError
 from bench.registry import all_suites, pick_models, pick_suites, read_architecture
-from bench.spec import TIMED
-from suites.models import ALBERT_BASE, BERT_BASE
+from bench.spec import TIMED, Measure
+from suites.models import ALBERT_BASE, BERT_BASE, MODELS
 
 
 def test_the_suites_are_there_timed_ones_last():
@@ -149,3 +152,25 @@ def test_an_unusable_config_is_named(tmp_path, text, words):
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(UsageError, match=rf"config\.json.*{words}"):
         pick_models([str(tmp_path)])
+
+
+ROOM = Path(__file__).parents[1] / "suites"
+
+
+def test_what_the_readme_adds_works_as_it_stands_there(tmp_path):
+    """Its line of a model in the file of models, and its file of a suite."""
+    readme = (ROOM / "README.md").read_text(encoding="utf-8")
+    line, suite = re.findall(r"```\w*\n(.*?)```", readme, re.DOTALL)
+    listed = (ROOM / "models.py").read_text(encoding="utf-8")
+    (tmp_path / "models.py").write_text(listed.replace("MODELS = (\n", f"MODELS = (\n{line}", 1))
+    names = [model.name for model in run_path(str(tmp_path / "models.py"))["MODELS"]]
+    assert len(names) == len(set(names)) == len(MODELS) + 1
+    (tmp_path / "own.py").write_text(suite)
+    assert run_path(str(tmp_path / "own.py"))["SUITE"].grid("quick").workloads()
+
+
+def test_the_readme_of_suites_names_every_measure():
+    """A suite can have each kind but the one that runs by itself."""
+    readme = (ROOM / "README.md").read_text(encoding="utf-8")
+    line = readme[readme.index("The measures are") :].partition("(see")[0]
+    assert set(re.findall(r"`(\w+)`", line)) == {m.name for m in Measure if m is not Measure.VERIFY}

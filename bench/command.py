@@ -163,7 +163,8 @@ def _measure(
             raise OutputError(f"cannot go on: {error}. {writer.way_on()}") from error
         finally:
             display.stop()
-        environment["time_spent"] = time_spent(runner.spent, time.monotonic() - began)
+        before = environment.get("time_spent") or {}
+        environment["time_spent"] = time_spent(runner.spent, time.monotonic() - began, before)
         outcome = conclude(writer, environment, state)
         page = _page(display, writer.directory)
         return show_outcome(display, outcome, runner.done, prepared.notes, page)

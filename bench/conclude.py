@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 TIMED_SHARE = 0.75
 """Of the time spent on timed workloads, at least this share should be forwards."""
+
+SHARE = "forwards_share"
+"""The one entry of a run's time that is no number of seconds."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +45,18 @@ def conclude(writer: records.RunWriter, environment: dict[str, Any], state: str)
     return Outcome(writer.directory, environment, summary, compared)
 
 
-def time_spent(spent: dict[str, float], total_s: float) -> dict[str, float]:
+def time_spent(
+    spent: Mapping[str, float], total_s: float, before: Mapping[str, float]
+) -> dict[str, float]:
     """Where a run's wall time went, in seconds, with the share of forwards in timed work.
 
-    The matrix products are taken out of that: they are measured on purpose, and no overhead.
+    `before` is what was written by the command that this one took the run up from, if any. The
+    matrix products are no part of the share: they are measured on purpose, and no overhead.
     """
-    timed = spent.get("timed_s", 0.0) - spent.get("gemm_s", 0.0)
-    found = {**{k: round(v, 3) for k, v in spent.items()}, "total_s": round(total_s, 3)}
+    now = {**spent, "total_s": total_s}
+    names = [name for name in dict.fromkeys((*before, *now)) if name != SHARE]
+    found = {name: round(before.get(name, 0.0) + now.get(name, 0.0), 3) for name in names}
+    timed = found.get("timed_s", 0.0) - found.get("gemm_s", 0.0)
     if timed > 0:
-        found["forwards_share"] = round(spent.get("forwards_s", 0.0) / timed, 4)
+        found[SHARE] = round(found.get("forwards_s", 0.0) / timed, 4)
     return found

@@ -126,6 +126,11 @@ def test_an_interrupted_run_is_finished_by_resume(tmp_path, tiny):
     assert sorted(run.cases["case"]) == sorted(r["case"] for r in run.environment["run"]["plan"])
     assert set(run.cases["status"]) == {"ok"}
 
+    assert bench("run", "--resume", out, cwd=tmp_path).returncode == 0
+    again = records.read_environment(out)["time_spent"]
+    kept = {k: v for k, v in run.environment["time_spent"].items() if k != "total_s"}
+    assert {k: v for k, v in again.items() if k != "total_s"} == kept  # nothing was left to do
+
 
 @pytest.mark.parametrize(
     ("arguments", "words"),

@@ -1,6 +1,7 @@
 import pytest
 from fakes import MEASURED_BY, FakeClock, cut, ended, found, pair, statuses, worker_events
 
+from bench.conclude import time_spent
 from bench.spec import Measure, Sampling, Status
 
 KILLED = ended("killed", "the worker was ended by SIGKILL")
@@ -370,3 +371,18 @@ def test_time_in_workers_is_added_up(make):
     runner = make(pair())
     runner.measure()
     assert runner.spent["load_s"] == pytest.approx(1.0)
+
+
+def test_the_time_of_a_run_that_was_taken_up_is_that_of_both_commands():
+    """Seconds are added up; the share of forwards is of all of them, products left out."""
+    first = time_spent({"timed_s": 11.0, "gemm_s": 1.0, "forwards_s": 9.0}, 20.0, {})
+    assert first["forwards_share"] == 0.9
+    both = time_spent({"load_s": 2.0, "timed_s": 10.0, "forwards_s": 7.0}, 15.0, first)
+    assert both == {
+        "timed_s": 21.0,
+        "gemm_s": 1.0,
+        "forwards_s": 16.0,
+        "load_s": 2.0,
+        "total_s": 35.0,
+        "forwards_share": 0.8,
+    }

@@ -9,7 +9,7 @@ from fakes import QueueClock, QueueCuda, case, write_run
 
 from bench import records
 from bench.answer import launch_bound
-from bench.report import capacity, cards, plot_family, plot_gains, write_report
+from bench.report import capacity, cards, plot_family, plot_gains, runs, write_report
 from bench.report.canvas import style
 from bench.report.verdict import verdict
 from bench.report.view import View
@@ -365,6 +365,23 @@ def test_of_many_models_the_page_opens_with_three_and_a_table_has_all(tmp_path):
     assert table.rows[5][table.columns.index("Latency")].startswith("1.60×")
     page = write_report([seen.run.directory], tmp_path / "page").read_text(encoding="utf-8")
     assert "Every model against bert-0" in page
+
+
+@pytest.mark.parametrize(
+    ("seconds", "tokens", "title"),
+    [
+        (1.1, 16, "The runs agree about albert: their intervals have ratios in common"),
+        (1.3, 16, "The runs do not agree about albert: no ratio lies in all their intervals"),
+        (1.3, 32, "Latency of albert against the reference, run by run"),
+    ],
+)
+def test_only_runs_of_one_workload_agree_or_not(tmp_path, seconds, tokens, title):
+    """What a model takes at another length contradicts nothing."""
+    first = view(tmp_path / "first", {case("bert"): 1.0, case("albert"): 1.1})
+    bert, albert = (case(model, seq_len=tokens) for model in ("bert", "albert"))
+    second = view(tmp_path / "second", {bert: 1.0, albert: seconds})
+    with style():
+        assert runs.runs_figure([first, second]).title == title
 
 
 def test_few_models_need_no_table_of_models(tmp_path):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 from bench.report import canvas
 from bench.report.canvas import Drawn, Look
 from bench.report.tables import Table
 from bench.report.text import count, day, quantity, ratio_text
-from bench.report.view import View, at, workload_text
+from bench.report.view import CONTEXT, View, at, workload_text
 from bench.words import several
 
+ALIKE = ("reference", "batch_size", "seq_len", *CONTEXT)
+"""What ratios of two runs have to share for one to confirm or contradict the other."""
 MOST_LISTED = 6
 """Differing facts named in a sentence; the table of environments has all."""
 
@@ -160,9 +163,11 @@ def _title(
 ) -> str:
     model = models[0]
     own = [p[2] for p in points if p[1] == model]
-    low, high = max(r.low for r in own), min(r.high for r in own)
     name = names[model]
-    if len(own) < 2:
+    alike = len({tuple(getattr(row, fact) for fact in ALIKE) for row in own}) == 1
+    known = all(math.isfinite(row.low + row.high) for row in own)
+    low, high = max(r.low for r in own), min(r.high for r in own)
+    if len(own) < 2 or not alike or not known:
         return f"Latency of {name} against the reference, run by run"
     if low <= high:
         return f"The runs agree about {name}: their intervals have ratios in common"

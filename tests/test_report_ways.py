@@ -9,7 +9,7 @@ from fakes import QueueClock, QueueCuda, case, write_run
 
 from bench import records
 from bench.answer import launch_bound
-from bench.report import capacity, cards, plot_family, plot_gains, runs, write_report
+from bench.report import capacity, cards, plot_family, plot_gains, plot_speed, runs, write_report
 from bench.report.canvas import style
 from bench.report.verdict import verdict
 from bench.report.view import View
@@ -382,6 +382,15 @@ def test_only_runs_of_one_workload_agree_or_not(tmp_path, seconds, tokens, title
     second = view(tmp_path / "second", {bert: 1.0, albert: seconds})
     with style():
         assert runs.runs_figure([first, second]).title == title
+
+
+def test_a_figure_of_few_ratios_has_room_for_what_is_written_along_its_side(tmp_path):
+    """Two rows are less high than the words for them."""
+    cases = [case(m, seq_len=n) for n in (8, 16) for m in ("bert", "albert")]
+    figure = drawn(plot_speed.ratios, view(tmp_path, dict.fromkeys(cases, 1.0))).figure
+    figure.draw_without_rendering()
+    label = figure.axes[0].yaxis.label.get_window_extent()
+    assert figure.bbox.y0 < label.y0 < label.y1 < figure.bbox.y1
 
 
 def test_few_models_need_no_table_of_models(tmp_path):

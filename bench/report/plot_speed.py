@@ -18,6 +18,8 @@ from bench.words import several
 
 MOST_RATIOS = 36
 """Rows of the figure of all ratios; with more workloads they are drawn evenly spread."""
+LEAST_HEIGHT = 2.4
+"""Inches that this figure needs for what is written along its side, however few its rows."""
 DODGE = 0.2
 """How far apart models stand at the same x, as a share of it, so that whiskers do not overlap."""
 BANDS = (
@@ -100,7 +102,7 @@ def ratios(view: View, context: Context) -> Drawn | None:
         return None
     drawn = _spread(rows, MOST_RATIOS)
     look = Look(view.models)
-    figure, (axes,) = canvas.new(1.3 + 0.27 * len(drawn))
+    figure, (axes,) = canvas.new(max(LEAST_HEIGHT, 1.3 + 0.27 * len(drawn)))
     for place, row in enumerate(each(drawn)):
         _ratio_point(axes, row, place, look)
     labels = [_row_label(view, r) for r in each(drawn)]

@@ -9,7 +9,16 @@ from fakes import QueueClock, QueueCuda, case, write_run
 
 from bench import records
 from bench.answer import launch_bound
-from bench.report import capacity, cards, plot_family, plot_gains, plot_speed, runs, write_report
+from bench.report import (
+    capacity,
+    cards,
+    plot_family,
+    plot_gains,
+    plot_samples,
+    plot_speed,
+    runs,
+    write_report,
+)
 from bench.report.canvas import style
 from bench.report.verdict import verdict
 from bench.report.view import View
@@ -391,6 +400,15 @@ def test_a_figure_of_few_ratios_has_room_for_what_is_written_along_its_side(tmp_
     figure.draw_without_rendering()
     label = figure.axes[0].yaxis.label.get_window_extent()
     assert figure.bbox.y0 < label.y0 < label.y1 < figure.bbox.y1
+
+
+def test_a_course_of_great_spread_is_logarithmic_and_counts_whole_forwards(tmp_path):
+    """However far below the fastest sample a margin would reach."""
+    one = case()
+    write_run(tmp_path / "run", [one], {one.id: [[0.01, 0.01, 0.01, 1.0]] * 2})
+    (axes,) = drawn(plot_samples.course, View.of(tmp_path / "run")).figure.axes
+    assert axes.get_yscale() == "log"
+    assert all(tick == int(tick) for tick in axes.get_xticks())
 
 
 def test_few_models_need_no_table_of_models(tmp_path):

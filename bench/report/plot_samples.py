@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
 
 from bench.report import canvas
 from bench.report.canvas import Drawn, Look
@@ -79,7 +80,7 @@ def course(view: View, context: Context) -> Drawn | None:
     for axis, (workload, cases) in zip(axes, panels, strict=True):
         for model, case in cases.items():
             thinned += _draw_course(axis, _of(view, case), look, (model, view.labels[model]))
-        low, high = axis.get_ylim()
+        low, high = axis.dataLim.intervaly  # the view's own end, with its margin, may be below 0
         if low > 0 and high / low > WIDE:
             axis.set_yscale("log")
             canvas.plain_log(axis.yaxis, canvas.log_ticks(low, high, 4))
@@ -87,6 +88,7 @@ def course(view: View, context: Context) -> Drawn | None:
             axis.yaxis.set_major_formatter(canvas.thousands())
         axis.set_title(workload_text(*workload), fontsize=canvas.TEXT)
         axis.grid(visible=False, axis="x")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))  # there is no half a forward
         axis.margins(x=0.01)
     canvas.models_below(figure, axes[0])
     axes[-1].set_xlabel("Forward, in the order they ran (lines: a fresh process)")

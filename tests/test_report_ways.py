@@ -411,6 +411,19 @@ def test_a_course_of_great_spread_is_logarithmic_and_counts_whole_forwards(tmp_p
     assert all(tick == int(tick) for tick in axes.get_xticks())
 
 
+@pytest.mark.parametrize("others", [1, 2, 5, 9])
+def test_marks_of_one_length_stand_apart_from_those_of_the_next(tmp_path, others):
+    """However many models stand side by side at each."""
+    names = ["bert", *(f"albert-{i}" for i in range(others))]
+    cases = [case(name, seq_len=n) for n in (8, 16, 32) for name in names]
+    _, axes = drawn(plot_speed.latency, view(tmp_path, dict.fromkeys(cases, 1.0))).figure.axes
+    drawn_at = [bars.lines[0].get_xdata() for bars in axes.containers]
+    at_8, at_16 = ([x[i] for x in drawn_at] for i in (0, 1))
+    assert len(at_8) == others
+    before_last = sorted(at_8)[-2:][0]
+    assert min(at_16) / max(at_8) > max(at_8) / before_last
+
+
 def test_few_models_need_no_table_of_models(tmp_path):
     """The cards hold them all."""
     assert cards.table(view(tmp_path, {case("bert"): 1.0, case("albert"): 1.1})) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,10 @@ MOST_RATIOS = 36
 LEAST_HEIGHT = 2.4
 """Inches that this figure needs for what is written along its side, however few its rows."""
 DODGE = 0.2
-"""How far apart models stand at the same x, as a share of it, so that whiskers do not overlap."""
+"""How far apart models stand at the same x, as a share of it, so that whiskers do not overlap.
+
+Many of them stand closer, so that the last one of an x is nearer to it than to the next x.
+"""
 BANDS = (
     "Points are medians of all samples; bands are 95 % intervals from the spread between fresh "
     "processes, which holds the luck of each process as well as the noise within it."
@@ -208,9 +212,11 @@ def _end_names(axes: Any, view: View, rows: pd.DataFrame, across: str, scale: fl
 
 def _ratio_panel(axes: Any, view: View, ratios: pd.DataFrame, across: str) -> None:
     look, others = Look(view.models), [m for m in view.others if m in set(ratios["model"])]
+    x = np.unique(ratios[across])
+    room = float((x[1:] / x[:-1]).min(initial=math.inf)) ** (1 / (len(others) + 1))
     for place, model in enumerate(others):
         found = ratios[ratios["model"] == model]
-        shift = (1 + DODGE) ** (place - (len(others) - 1) / 2)
+        shift = min(1 + DODGE, room) ** (place - (len(others) - 1) / 2)
         axes.errorbar(
             found[across] * shift,
             found["ratio"],

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bench.metrics import METRICS, Unit, metric
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PARTS = {
-    "run": ("id", "models", "plan"),
+    "run": ("id", "models", "plan", "started", "state"),
     "machine": (),
     "software": (),
     "fingerprint": ("id",),
@@ -34,18 +35,29 @@ def check_environment(environment: Mapping[str, Any]) -> None:
         if missing:
             raise ValueError(f"no {missing[0]!r} in {part!r}")
     run = environment["run"]
-    if not is_file_name(run["id"]):
-        raise ValueError(f"the run's id {str(run['id'])[:40]!r} cannot name a directory")
-    if not _is_list_of(str, run["models"]):
-        raise ValueError("'models' in 'run' is no list of names")
-    if not _is_list_of(dict, run["plan"]):
-        raise ValueError("'plan' in 'run' is no list of cases")
-    if not _is_list_of(str, environment.get("warnings", [])):
-        raise ValueError("'warnings' is no list of sentences")
+    for holds, problem in _facts(environment, run):
+        if not holds:
+            raise ValueError(problem)
     for row in run["plan"]:
         _check_planned(row)
         if row["model"] not in run["models"]:
             raise ValueError(f"planned case {row['case'][:60]!r} is of no model of the run")
+
+
+def _facts(environment: Mapping[str, Any], run: Mapping[str, Any]) -> Iterator[tuple[bool, str]]:
+    """What has to hold of the parts of an environment, each with what to say where it does not."""
+    yield is_file_name(run["id"]), f"the run's id {str(run['id'])[:40]!r} cannot name a directory"
+    for name in ("started", "state"):
+        yield isinstance(run[name], str), f"{name!r} in 'run' is no text"
+    yield _is_list_of(str, run["models"]), "'models' in 'run' is no list of names"
+    yield _is_list_of(dict, run["plan"]), "'plan' in 'run' is no list of cases"
+    options = run.get("options", {})
+    sound = isinstance(options, dict) and isinstance(options.get("sampling", {}), dict)
+    yield sound, "'options' in 'run' are no options"
+    warnings, spent = environment.get("warnings", []), environment.get("time_spent", {})
+    yield _is_list_of(str, warnings), "'warnings' is no list of sentences"
+    sound = isinstance(spent, dict) and all(map(_is_number, spent.values()))
+    yield sound, "'time_spent' is no table of seconds"
 
 
 def is_file_name(name: object) -> bool:
@@ -60,6 +72,10 @@ def file_name(name: str) -> str:
 
 def _is_list_of(kind: type, value: object) -> bool:
     return isinstance(value, list) and all(isinstance(one, kind) for one in value)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _check_planned(row: Mapping[str, Any]) -> None:
@@ -91,6 +107,9 @@ def check_tables(environment: Mapping[str, Any], tables: Mapping[str, pd.DataFra
     for (table, column), words in known.items():
         for word in set(tables[table][column].unique()).difference(words):
             raise ValueError(f"{table}.csv has the unknown {column} {word[:80]!r}")
+    for table in ("samples", "gemm"):
+        if (tables[table]["wall_s"] <= 0).any():
+            raise ValueError(f"{table}.csv has a wall_s of 0: nothing takes no time")
     again = tables["cases"]["case"].duplicated()
     if again.any():
         case = tables["cases"].loc[again, "case"].iloc[0]

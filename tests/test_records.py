@@ -38,7 +38,7 @@ def damaged(writer, table, change):
                 "phase": st.sampled_from(["warmup", "switch", "sample"]),
                 "round": st.integers(0, 10**6),
                 "at_s": SECONDS,
-                "wall_s": SECONDS,
+                "wall_s": SECONDS.filter(bool),
                 "cpu_s": SECONDS,
                 "host_s": st.one_of(st.none(), SECONDS),
             }
@@ -210,6 +210,45 @@ def test_a_foreign_environment_is_refused(writer, text, words):
     with pytest.raises(UsageError, match=r"environment\.json") as refused:
         records.read_run(writer.directory)
     assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"started": None}, "'started' in 'run' is no text"),
+        ({"state": 7}, "'state' in 'run' is no text"),
+        ({"options": None}, "'options' in 'run'"),
+        ({"options": ["threads"]}, "'options' in 'run'"),
+        ({"options": {"sampling": 3}}, "'options' in 'run'"),
+        ({"time_spent": {"total_s": "long"}}, "'time_spent' is no table of seconds"),
+        ({"time_spent": [1.0]}, "'time_spent' is no table of seconds"),
+    ],
+)
+def test_an_environment_that_a_hand_has_changed_is_refused_where_it_is_used(writer, change, words):
+    """Whoever reads runs can rely on what is in them."""
+    environment = run_environment(pair())
+    place = environment if "time_spent" in change else environment["run"]
+    place |= change
+    writer.write_environment(environment)
+    with pytest.raises(UsageError, match=rf"environment\.json is not of this tool: {words}"):
+        records.read_run(writer.directory)
+
+
+@pytest.mark.parametrize("name", ["started", "state"])
+def test_an_environment_without_what_every_run_has_is_refused(writer, name):
+    """The line says what is missing."""
+    environment = run_environment(pair())
+    del environment["run"][name]
+    writer.write_environment(environment)
+    with pytest.raises(UsageError, match=f"no '{name}' in 'run'"):
+        records.read_run(writer.directory)
+
+
+def test_a_forward_that_took_no_time_is_refused(writer):
+    """No ratio could be made of it."""
+    writer.append_batch("samples", case().id, 1, sample_rows([0.0]))
+    with pytest.raises(UsageError, match=r"samples\.csv has a wall_s of 0"):
+        records.read_run(writer.directory)
 
 
 def test_what_is_no_run_is_refused(tmp_path):

@@ -176,7 +176,7 @@ def list_plan(
     precision: Precision = None,
     budget: Budget = None,
 ) -> None:
-    """Show what `bench run` would do with the same options: cases, processes, time."""
+    """Show what `bench run` would do, by the options that decide it: cases, processes, time."""
     from bench import command
     from bench.plan import Options, parse_bytes
 

@@ -16,12 +16,12 @@ from bench import records
 from bench.contract import file_name
 from bench.display import TerminalDisplay, show_plan
 from bench.errors import BenchError, OutputError, UsageError
-from bench.grid import make_cases
+from bench.grid import make_cases, with_weights_to_read
 from bench.interrupt import StopRequest
 from bench.launch import ProcessLauncher
 from bench.plan import Options, estimate
 from bench.registry import pick_models, pick_suites
-from bench.spec import Measure, Status, Weights
+from bench.spec import Status, Weights
 from bench.text import read as read_text
 
 if TYPE_CHECKING:
@@ -42,8 +42,9 @@ def list_plan(options: Options) -> None:
     cases, notes = make_cases(pick_suites(options.suites, options.text), models, options)
     if options.text is not None:
         read_text(Path(options.text))  # a file that `bench run` would refuse is refused here
-    if options.weights is Weights.RANDOM:  # which leave a cold start nothing to read
-        cases = [case for case in cases if case.measure is not Measure.COLD_START]
+    if options.weights is Weights.RANDOM:
+        random = {m.name: "as asked" for m in models if m.architecture is not None}
+        cases, notes = with_weights_to_read(cases, notes, random)
     display = TerminalDisplay()
     show_plan(display.console, cases, estimate(cases, models, options.sampling))
     for note in notes:

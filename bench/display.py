@@ -345,7 +345,10 @@ def show_plan(out: Console, cases: Sequence[Case], cost: Estimate) -> None:
             ", ".join(dict.fromkeys(c.model for c in group)),
         )
     out.print(table)
-    out.print(
-        f"{len(cases)} cases in {cost.processes} worker processes, at most about "
-        f"{max(1, math.ceil(cost.seconds / 60))} minutes (less where precision is reached early)"
-    )
+    size = f"{_count(len(cases), 'case')} in {_count(cost.processes, 'worker process', 'es')}"
+    minutes = _count(max(1, math.ceil(cost.seconds / 60)), "minute")
+    out.print(f"{size}, at most about {minutes} (less where precision is reached early)")
+
+
+def _count(n: int, noun: str, ending: str = "s") -> str:
+    return f"{n} {noun}{ending * (n != 1)}"

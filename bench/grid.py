@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 
 from bench.errors import UsageError
 from bench.plan import Options
 from bench.spec import TIMED, Case, Compares, Grid, Measure, Model, Suite, Workload
 from bench.variant import DEFAULT_ATTENTION, Backend, Cache, Compile, Dtype, Head, Variant
+from bench.words import several
 
 
 def make_cases(
@@ -44,6 +45,23 @@ def make_cases(
     if not cases:
         raise UsageError(f"nothing to measure: {'; '.join(notes) or 'no case is left'}")
     return list(cases.values()), notes
+
+
+def with_weights_to_read(
+    cases: list[Case], notes: list[str], random: Mapping[str, str]
+) -> tuple[list[Case], list[str]]:
+    """Leave cold starts out where there is no checkpoint: drawing weights is not reading them.
+
+    `random` says of each model with random weights why it has them.
+    """
+    left_out = [c for c in cases if c.measure is Measure.COLD_START and c.model in random]
+    if not left_out:
+        return cases, notes
+    names = several(dict.fromkeys(c.model for c in left_out))
+    text = f"cold start of {names} left out: with random weights there is no checkpoint to read"
+    if len(left_out) == len(cases):
+        raise UsageError(f"nothing to measure: {text} ({random[left_out[0].model]})")
+    return [c for c in cases if c not in left_out], [*notes, text]
 
 
 def _check_limit(suite: Suite, options: Options) -> None:

@@ -13,13 +13,13 @@ import numpy as np
 from bench import environment, records
 from bench.checkpoint import Checkpoint, resolve
 from bench.errors import UsageError
-from bench.grid import make_cases
+from bench.grid import make_cases, with_weights_to_read
 from bench.hub import Note, has_tokenizer, silence
 from bench.launch import probe
 from bench.plan import Options, Source
 from bench.registry import all_suites, pick_models, pick_suites, read_architecture
 from bench.run import identity, utc_now
-from bench.spec import TIMED, Case, Measure, Model, Sampling, Status, Weights, group_of
+from bench.spec import TIMED, Case, Model, Sampling, Status, Weights, group_of
 from bench.text import Text
 from bench.text import read as read_text
 from bench.words import several
@@ -94,8 +94,8 @@ def prepare(
     sources = {m.name: _source(m, checkpoints[m.name]) for m in models}
     if text is not None:
         _check_tokenizers(sources, reasons)
-    planned = make_cases(suites, models, options)
-    cases, notes = _with_weights_to_read(*planned, sources, reasons)
+    random = {n: reasons[n] for n, s in sources.items() if s.weights == Weights.RANDOM.value}
+    cases, notes = with_weights_to_read(*make_cases(suites, models, options), random)
     return Prepared(
         options,
         tuple(models),
@@ -117,27 +117,6 @@ def _check_tokenizers(sources: Mapping[str, Source], reasons: Mapping[str, str])
                 f"--text needs the tokenizer of {name}, which comes with its checkpoint{why}: "
                 f"`bench fetch {name}` brings both"
             )
-
-
-def _with_weights_to_read(
-    cases: list[Case],
-    notes: list[str],
-    sources: Mapping[str, Source],
-    reasons: Mapping[str, str],
-) -> tuple[list[Case], list[str]]:
-    """Leave cold starts out where there is no checkpoint: drawing weights is not reading them."""
-    left_out = [
-        c
-        for c in cases
-        if c.measure is Measure.COLD_START and sources[c.model].weights == Weights.RANDOM.value
-    ]
-    if not left_out:
-        return cases, notes
-    names = several(dict.fromkeys(c.model for c in left_out))
-    text = f"cold start of {names} left out: with random weights there is no checkpoint to read"
-    if len(left_out) == len(cases):
-        raise UsageError(f"nothing to measure: {text} ({reasons[left_out[0].model]})")
-    return [c for c in cases if c not in left_out], [*notes, text]
 
 
 def _source(model: Model, checkpoint: Checkpoint | None) -> Source:

@@ -10,7 +10,7 @@ from rich.console import Console
 from bench.display import TerminalDisplay, quantity, show_gains, show_plan, show_results
 from bench.gains import Gain
 from bench.plan import estimate
-from bench.spec import Sampling, Status, Workload
+from bench.spec import Measure, Sampling, Status, Workload
 from bench.stats import ratios, summarise
 
 
@@ -155,6 +155,13 @@ def test_a_plan_shows_what_it_costs():
     lines = out.file.getvalue().splitlines()
     assert len(lines) == 4
     assert "4 cases in 3 worker processes, at most about 3 minutes" in lines[-1]
+
+
+def test_a_plan_of_one_is_said_in_the_singular():
+    """One case, one process, one minute."""
+    console, one = screen(), [case(measure=Measure.STATIC)]
+    show_plan(console, one, estimate(one, (BERT,), Sampling()))
+    assert "1 case in 1 worker process, at most about 1 minute (" in console.file.getvalue()
 
 
 @pytest.mark.parametrize("width", [80, 120])

@@ -145,6 +145,7 @@ def test_an_interrupted_run_is_finished_by_resume(tmp_path, tiny):
         (["run", "--profile", "slow"], "no profile 'slow'"),
         (["run", "--resume", "nowhere"], "no run at nowhere"),
         (["run", "--nonsense"], "--nonsense"),
+        (["list", "cold_start", "--weights", "random"], "nothing to measure: cold start of"),
         (["list", "--batch-size", "0"], "--batch-size is 0"),
         (["list", "--text", "nowhere.txt"], "nowhere.txt: it cannot be read"),
     ],
@@ -198,7 +199,9 @@ def test_the_plan_is_that_of_a_run_with_the_same_options(tmp_path):
     assert "text " in listed.stdout
     assert "latency" not in listed.stdout
     assert "cold_start" in bench("list", cwd=tmp_path).stdout
-    assert "cold_start" not in bench("list", "--weights", "random", cwd=tmp_path).stdout
+    random = bench("list", "--weights", "random", cwd=tmp_path)
+    assert "cold_start" not in random.stdout
+    assert "cold start of bert-base-uncased and albert-base-v2 left out" in random.stdout
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["list"], ["run", "--help"]])

@@ -24,6 +24,8 @@ def make_cases(
     notes: list[str] = []
     for suite in suites:
         _check_limit(suite, options)
+        if suite.measure is Measure.TEXT and options.seq_lens:
+            notes.append(f"{suite.name} has lengths of its own: --seq-len changes nothing there")
         for device, variant in product(options.devices, _variants(suite, options, notes)):
             for workload in _grid(suite, options).workloads():
                 takers = _takers(workload, models, options, notes)

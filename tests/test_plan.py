@@ -74,6 +74,15 @@ def test_a_named_length_above_the_maximum_is_an_error():
         make_cases([suite()], MODELS, Options(seq_lens=(65,)))
 
 
+def test_a_named_length_is_told_to_be_of_no_use_to_a_text():
+    """It is as long as it is; other suites of the same run take the length."""
+    of_text = suite("text", lengths=(0,), measure=Measure.TEXT)
+    cases, notes = make_cases([suite(), of_text], [BERT], Options(seq_lens=(8,)))
+    assert [c.workload.seq_len for c in cases] == [8, 0]
+    assert notes == ["text has lengths of its own: --seq-len changes nothing there"]
+    assert make_cases([of_text], [BERT], Options())[1] == []
+
+
 def test_a_profiles_length_above_the_maximum_is_noted():
     """A profile is made for common models: what one cannot take is left out, and said once."""
     short = dataclasses.replace(

@@ -376,6 +376,14 @@ def test_of_many_models_the_page_opens_with_three_and_a_table_has_all(tmp_path):
     assert "Every model against bert-0" in page
 
 
+def test_the_note_of_a_table_of_models_keeps_the_capitals_of_its_words(tmp_path):
+    """RSS is an abbreviation."""
+    cases = [case(f"bert-{i}", measure=Measure.MEMORY) for i in range(7)]
+    run = write_run(tmp_path / "run", cases, None, {c.id: {"peak_rss_bytes": [1e6]} for c in cases})
+    note = cards.table(View.of(run.directory)).note
+    assert "Peak memory: peak RSS above the libraries, batch 1, 16 tokens." in note
+
+
 @pytest.mark.parametrize(
     ("seconds", "tokens", "title"),
     [

@@ -10,6 +10,7 @@ import pandas as pd
 
 from bench.report.advice import PEAK
 from bench.report.canvas import Look
+from bench.report.notices import sentence
 from bench.report.tables import Table
 from bench.report.text import Relation, bounds, change, fewer, quantity, relation, smaller, times
 from bench.report.view import Context, View, at, workload_text
@@ -70,7 +71,7 @@ def table(view: View) -> Table | None:
     caption = f"Every model against {view.names[view.reference]}"
     heads = ["Model", *(card.title for card in found)]
     where = [f"{card.title.lower()}: {card.where}" for card in found if card.entries]
-    note = f"In brackets the 95 % interval. {'; '.join(where).capitalize()}."
+    note = f"In brackets the 95 % interval. {sentence('; '.join(where))}"
     return Table("every-model", caption, heads, rows, set(range(1, len(heads))), note=note)
 
 

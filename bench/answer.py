@@ -23,6 +23,8 @@ TOO_NOISY = 1.5
 """An interval around 1 with ends this many times apart tells nothing: a difference could hide."""
 TOO_WIDE = 100
 """An interval whose ends are this many times apart says nothing; its digits would only mislead."""
+FEW = 1.5
+"""Below so many times as much or as little, a difference is told in percent."""
 
 LAUNCH_BOUND = 0.8
 """A host busy for this share of a forward's time leaves the device waiting for it."""
@@ -164,9 +166,13 @@ def setting(row: Any) -> str:
 
 
 def times(ratio: float) -> str:
-    """A count's ratio as `9.4x fewer`, `1.2x more` or `as many`."""
+    """A count's ratio as `9.4x fewer`, `20% more` or `as many`."""
     if math.isclose(ratio, 1.0, rel_tol=1e-9):
         return AS_MANY
+    if 1 / FEW < ratio < FEW:
+        away = 100 * abs(ratio - 1)
+        digits = max(0, -math.floor(math.log10(away)))
+        return f"{away:.{digits}f}% {'fewer' if ratio < 1 else 'more'}"
     return f"{1 / ratio:.3g}x fewer" if ratio < 1 else f"{ratio:.3g}x more"
 
 

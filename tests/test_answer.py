@@ -67,6 +67,17 @@ def test_sizes_are_told_as_times_fewer():
     ]
 
 
+@pytest.mark.parametrize(
+    ("ratio", "told"),
+    [(0.996, "0.4% fewer"), (0.99994, "0.006% fewer"), (1.25, "25% more"), (1.6, "1.6x more")],
+)
+def test_small_differences_of_counts_are_told_in_percent(ratio, told):
+    """`1x fewer` would say nothing."""
+    assert said(exact("stored_parameters", ratio)) == [
+        f"ALBERT stores {told} parameters than BERT."
+    ]
+
+
 def test_equal_sizes_are_told_as_equal():
     """A model against its own twin stores as many parameters as it."""
     assert said(exact("stored_parameters", 1.0)) == ["ALBERT stores as many parameters as BERT."]

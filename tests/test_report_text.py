@@ -71,6 +71,21 @@ def test_words_follow_the_interval_and_not_the_estimate():
     assert text.change(row, "slower", "faster") == "too few repeats to say"
 
 
+@pytest.mark.parametrize(
+    ("ratio", "told"),
+    [
+        (0.106, "9.4× fewer"),
+        (0.996, "0.4 % fewer"),
+        (1.25, "25 % more"),
+        (1.6, "1.6× more"),
+        (1, "equally many"),
+    ],
+)
+def test_small_differences_of_counts_are_in_percent(ratio, told):
+    """To be 1.0 times fewer would say nothing."""
+    assert text.fewer(ratio).replace(text.NBSP, " ") == told
+
+
 def test_short_names_stay_different_and_printable():
     """Long names are shortened, control characters replaced, and no two become the same."""
     names = ["x" * 100, "x" * 99 + "y" + "x" * 5, "x" * 101, "a\nb\x00c"]

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from bench.answer import TOO_NOISY, TOO_WIDE
+from bench.answer import FEW, TOO_NOISY, TOO_WIDE
 
 NBSP = "\u00a0"
 SCALES = {
@@ -136,21 +136,22 @@ def change(row: Any, more: str, less: str) -> str:
 
 
 def fewer(ratio: float) -> str:
-    """A ratio of counts in words: `9.4× fewer`, `1.2× more`, `equally many`."""
-    if math.isclose(ratio, 1.0, rel_tol=1e-9):
-        return "equally many"
-    word, factor = ("fewer", 1 / ratio) if ratio < 1 else ("more", ratio)
-    return f"{significant(factor, 2)}× {word}"
+    """A ratio of counts in words: `9.4× fewer`, `20 % more`, `equally many`."""
+    return _in_words(ratio, "fewer", "more", "equally many")
 
 
 def smaller(ratio: float) -> str:
     """A ratio of sizes in words: `9.4× smaller`, `12 % larger`, `equally large`."""
+    return _in_words(ratio, "smaller", "larger", "equally large")
+
+
+def _in_words(ratio: float, less: str, more: str, equal: str) -> str:
     if math.isclose(ratio, 1.0, rel_tol=1e-9):
-        return "equally large"
-    if 1 / 1.5 < ratio < 1.5:
-        return f"{percent(ratio)} {'smaller' if ratio < 1 else 'larger'}"
-    word, factor = ("smaller", 1 / ratio) if ratio < 1 else ("larger", ratio)
-    return f"{significant(factor, 2)}× {word}"
+        return equal
+    word = less if ratio < 1 else more
+    if 1 / FEW < ratio < FEW:
+        return f"{percent(ratio)} {word}"
+    return f"{significant(max(ratio, 1 / ratio), 2)}× {word}"
 
 
 def day(moment: str) -> str:

@@ -60,8 +60,8 @@ def gain_sentences(found: list[Gain]) -> list[str]:
         if gain.threads_compared:
             text = (
                 f"At {gain.workload}{setting(gain)} {short(gain.model)} runs {speed_text(gain)} as "
-                f"fast on {gain.label} as on {gain.reference}: {gain.efficiency:.0%} of each "
-                "thread is used"
+                f"fast on {gain.label} as on {gain.reference}: {gain.efficiency:.0%} of a perfect "
+                "speed-up"
             )
         elif gain.error is not None:
             text += f", with a relative error of {gain.error:.1g}"

@@ -62,7 +62,7 @@ def test_gains_are_said_in_words(run):
     )
     assert second == (
         "At batch 1, 16 tokens bert runs 1.60x [1.60, 1.60] as fast on 2 threads as on 1 thread: "
-        "80% of each thread is used."
+        "80% of a perfect speed-up."
     )
     assert sentences(ratios(run)) == []
     assert set(compares_models(summarise(run))["case"]) == {case("bert").id}

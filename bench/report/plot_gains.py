@@ -84,7 +84,7 @@ def scaling(view: View, context: Context) -> Drawn | None:
     top = max((g for g in found if g.threads == most), key=lambda g: g.speed)
     title = (
         f"At {where} {view.names[top.model]} runs {significant(top.speed)}× as fast on {most} "
-        f"threads as on one: {top.efficiency:.0%} of each is used"
+        f"threads as on one: {top.efficiency:.0%} of a perfect speed-up"
     ).replace("%", " %")
     notes = ("Whiskers are 95 % intervals. All numbers of threads took turns in one process.",)
     return Drawn(title, notes, figure, "Speed against one thread by number of threads.")

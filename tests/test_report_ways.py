@@ -15,6 +15,7 @@ from bench.report import (
     plot_family,
     plot_gains,
     plot_samples,
+    plot_size,
     plot_speed,
     runs,
     write_report,
@@ -431,6 +432,20 @@ def test_marks_of_one_length_stand_apart_from_those_of_the_next(tmp_path, others
     assert len(at_8) == others
     before_last = sorted(at_8)[-2:][0]
     assert min(at_16) / max(at_8) > max(at_8) / before_last
+
+
+@pytest.mark.parametrize(
+    ("timed", "told"),
+    [(False, "All are counted exactly."), (True, "Times have whiskers, their 95 % intervals")],
+)
+def test_whiskers_are_told_of_where_there_are_times(tmp_path, timed, told):
+    """What is counted has none."""
+    counted = [case(m, suite="parameters", measure=Measure.STATIC) for m in ("bert", "albert")]
+    cases = [*counted, *([case("bert"), case("albert")] if timed else [])]
+    walls = {one.id: [[1.0] * 4] * 2 for one in cases if one not in counted}
+    measured = {one.id: {"stored_parameters": [1e6], "operators": [100.0]} for one in counted}
+    run = write_run(tmp_path / "run", cases, walls, measured)
+    assert told in drawn(plot_size.work, View.of(run.directory)).notes[0]
 
 
 def test_few_models_need_no_table_of_models(tmp_path):

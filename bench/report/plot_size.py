@@ -14,14 +14,14 @@ PARTS = ("embeddings", "mapping", "encoder", "pooler")
 """Parts of an encoder, in the order in which they are drawn; others come after them."""
 SHADES = (1.0, 0.75, 0.45, 0.2, 0.6)
 """Opacity of each part."""
+TIMES = ("CPU time", "Latency")
 LADDER = (
     ("stored_parameters", "Stored parameters"),
     ("weight_bytes", "Weight bytes"),
     ("applied_parameters.encoder", "Applied, encoder"),
     ("flops", "FLOPs"),
     ("operators", "Operators"),
-    ("cpu_time", "CPU time"),
-    ("latency", "Latency"),
+    *zip(("cpu_time", "latency"), TIMES, strict=True),
     ("peak_activation_bytes", "Peak activations"),
 )
 """From what is stored to what is felt: metric and label."""
@@ -156,18 +156,19 @@ def work(view: View, context: Context) -> Drawn | None:
     axes.grid(visible=False, axis="y")
     axes.set_xlabel(f"× {view.labels[view.reference]} (log)")
     where = workload_text(*workload) if workload else "any workload"
+    timed = any(label in TIMES for label in labels)
+    kinds = "Times have whiskers, their 95 % intervals; the rest is" if timed else "All are"
     notes = (
         (
             f"Each row is a ratio to {view.names[view.reference]}, at {where} on {context}: 1 is "
-            "as much, left is less. Times have whiskers, their 95 % intervals; the rest is counted "
-            "exactly."
+            f"as much, left is less. {kinds} counted exactly."
         ),
         (
             "Storage falls where layers are shared. What is computed does not: a shared layer runs "
             "as often as separate ones would."
         ),
     )
-    alt = "Ratios to the reference, from stored parameters to latency, with intervals."
+    alt = "Ratios to the reference, from what is stored to what is felt."
     return Drawn(_work_title(view, rungs), notes, figure, alt)
 
 

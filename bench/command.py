@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -198,7 +199,8 @@ def _page(display: TerminalDisplay, directory: Path) -> Path | None:
     try:
         return write_report([directory], REPORTS / _report_name(directory))
     except (BenchError, OSError) as error:
-        display.note(f"no page: {error}; make it later with: bench report {directory}")
+        again = f"bench report {quote(str(directory))}"
+        display.note(f"no page: {error}; make it later with: {again}")
         return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from shlex import quote
 
 from bench import lints
 from bench.answer import gain_sentences, launch_bound, sentences
@@ -59,7 +60,7 @@ def _exit_code(say: Callable[[str], None], outcome: Outcome, done: Mapping[str, 
     failed = [c for c, status in done.items() if status is not Status.OK and c not in skipped]
     where = f"see {outcome.directory / 'cases.csv'}"
     if outcome.environment["run"]["state"] == "interrupted":
-        again = f"bench run --resume {outcome.directory}"
+        again = f"bench run --resume {quote(str(outcome.directory))}"
         say(f"interrupted; what was measured is kept. Go on with: {again}")
         return INTERRUPTED
     if done and len(failed) + len(skipped) == len(done):

@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from bench.contract import check_environment, check_tables
@@ -134,7 +135,7 @@ class RunWriter:
             return "Nothing was measured yet: when that is mended, start the run again"
         return (
             "What was finished before is kept; when that is mended, go on with: "
-            f"bench run --resume {self.directory}"
+            f"bench run --resume {quote(str(self.directory))}"
         )
 
     def abandon(self) -> None:
@@ -191,7 +192,7 @@ def _refuse_full(directory: Path) -> None:
     if any(p.name != LOCK and not _LEFT_OVER.fullmatch(p.name) for p in directory.iterdir()):
         raise UsageError(
             f"{directory} is not empty: give --output a new directory, "
-            f"or finish an interrupted run with --resume {directory}"
+            f"or finish an interrupted run with --resume {quote(str(directory))}"
         )
 
 

@@ -93,7 +93,7 @@ def test_nothing_measured_is_exit_code_3(tmp_path):
 
 def test_an_interrupted_run_is_finished_by_resume(tmp_path, tiny):
     """After Ctrl-C the directory is readable; --resume gives every case once."""
-    out = tmp_path / "run"
+    out = tmp_path / "a run"
     command = [
         sys.executable, "-m", "bench.cli", "run", "memory", "latency", *QUICK, *tiny,
         "--batch-size", "1", "--seq-len", "8", "--output", out,
@@ -114,7 +114,7 @@ def test_an_interrupted_run_is_finished_by_resume(tmp_path, tiny):
         rest, errors = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "Traceback" not in errors
-    assert f"--resume {out}" in rest
+    assert f"--resume '{out}'" in rest
     assert records.read_run(out).environment["run"]["state"] == "interrupted"
     before = records.read_run(out).cases["case"].tolist()
 

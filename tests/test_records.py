@@ -292,6 +292,16 @@ def test_a_directory_that_holds_something_is_refused(tmp_path):
         records.open_run(tmp_path)
 
 
+def test_the_way_on_can_be_typed_as_it_stands(tmp_path):
+    """A directory of two words is one argument."""
+    writer = records.open_run(tmp_path / "two words")
+    writer.write_environment(run_environment(pair()))
+    writer.close()
+    assert writer.way_on().endswith(f"go on with: bench run --resume '{writer.directory}'")
+    with pytest.raises(UsageError, match=r"finish an interrupted run with --resume '.*two words'"):
+        records.open_run(writer.directory)
+
+
 def test_nothing_is_touched_in_a_directory_of_somebody_else(tmp_path):
     """A refused directory keeps all that it held, hidden files too, and not even gains a lock."""
     held = {"thesis.tex", ".notes.tmp", ".cases.csv.tmp", ".x.123.tmp"}

@@ -236,6 +236,13 @@ def test_failed_and_unfinished_cases_are_named_with_their_reason(tmp_path):
     assert "<td>not finished</td>" in source
 
 
+def test_the_way_to_finish_a_run_can_be_typed_as_it_stands(tmp_path):
+    """A directory of two words is one argument."""
+    run = write_run(tmp_path / "two words", replace(SMALL, suites=LATENCY, state="interrupted"))
+    found = Page(write_report([run], tmp_path / "report").read_text(encoding="utf-8"))
+    assert f"bench run --resume '{run}'" in found.text
+
+
 def test_a_percentile_without_enough_samples_is_not_shown(small):
     """36 samples allow p90 (29) and neither p95 (59) nor p99 (299)."""
     heads = re.findall(r"<th[^>]*>([^<]+)</th>", small[0])

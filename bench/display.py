@@ -18,7 +18,7 @@ from bench.plan import Estimate, repeats_of
 from bench.spec import Case, Compares, Sampling, Status, Workload
 from bench.tables import IDENTITY
 from bench.variant import Variant
-from bench.words import number_of
+from bench.words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +60,7 @@ def describe(case: Case) -> str:
     """A workload in a few words."""
     usual = case.variant == Variant() and case.compares is Compares.MODELS
     compared = case.compares is Compares.THREADS
-    threads = number_of("threads", case.threads) if compared else ""
+    threads = counted(case.threads, "thread") if compared else ""
     return _place(case.suite, case.workload, case.device, "" if usual else case.variant, threads)
 
 
@@ -345,10 +345,6 @@ def show_plan(out: Console, cases: Sequence[Case], cost: Estimate) -> None:
             ", ".join(dict.fromkeys(c.model for c in group)),
         )
     out.print(table)
-    size = f"{_count(len(cases), 'case')} in {_count(cost.processes, 'worker process', 'es')}"
-    minutes = _count(max(1, math.ceil(cost.seconds / 60)), "minute")
+    size = f"{counted(len(cases), 'case')} in {counted(cost.processes, 'worker process', 'es')}"
+    minutes = counted(max(1, math.ceil(cost.seconds / 60)), "minute")
     out.print(f"{size}, at most about {minutes} (less where precision is reached early)")
-
-
-def _count(n: int, noun: str, ending: str = "s") -> str:
-    return f"{n} {noun}{ending * (n != 1)}"

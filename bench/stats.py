@@ -23,7 +23,7 @@ from bench.metrics import METRICS, Unit, metric
 from bench.records import IDENTITY, RATIOS, SUMMARY, Run
 from bench.spec import OWN_LENGTHS, Status, references_of
 from bench.variant import Variant
-from bench.words import number_of
+from bench.words import counted
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -258,7 +258,7 @@ def reference_name(case: Any, reference: Any) -> str:
     if case.model != reference.model:
         return str(reference.model)
     if case.threads != reference.threads:
-        return number_of("threads", int(reference.threads))
+        return counted(int(reference.threads), "thread")
     return str(variant_of(reference))
 
 

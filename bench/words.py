@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 
-def number_of(things: str, n: int) -> str:
+def counted(n: int, noun: str, ending: str = "s") -> str:
     """`1 thread`, `2 threads`."""
-    return f"{n} {things if n != 1 else things.removesuffix('s')}"
+    return f"{n} {noun}{ending * (n != 1)}"
 
 
 def several(words: Iterable[str], joint: str = "and") -> str:

@@ -1,6 +1,6 @@
 import pytest
 
-from bench.words import number_of, several
+from bench.words import counted, several
 
 
 @pytest.mark.parametrize(
@@ -14,4 +14,5 @@ def test_a_list_is_said_with_commas_and_one_and(words, text):
 
 def test_one_thing_is_no_plural():
     """And none are."""
-    assert [number_of("threads", n) for n in (0, 1, 2)] == ["0 threads", "1 thread", "2 threads"]
+    assert counted(2, "process", "es") == "2 processes"
+    assert [counted(n, "thread") for n in (0, 1, 2)] == ["0 threads", "1 thread", "2 threads"]

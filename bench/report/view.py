@@ -16,6 +16,7 @@ from bench.gains import compares_models
 from bench.report.text import LABEL_LENGTH, short_names
 from bench.spec import Measure, Status, Workload
 from bench.variant import Variant
+from bench.words import counted
 
 CONTEXT = ["device", "dtype", "attention", "threads", "backend", "compile", "head", "cache"]
 SUITE_MEASURES = {
@@ -61,7 +62,7 @@ class Context:
         return "".join(c if c.isalnum() or c == "-" else "-" for c in text)
 
     def __str__(self) -> str:
-        threads = f", {self.threads} thread{'s' * (self.threads != 1)}"
+        threads = f", {counted(self.threads, 'thread')}"
         attention = "" if self.attention == "sdpa" else f", {self.attention} attention"
         special = "".join(f", {word}" for word in self.special)
         threads = threads if self.device == "cpu" else ""

@@ -54,7 +54,7 @@ def test_variants_are_timed_both_ways_and_those_that_cannot_run_have_a_reason(ti
 def test_a_variant_that_breaks_is_a_line_and_the_others_go_on(tiny_models, monkeypatch, capsys):
     """Its reason stands there instead of a traceback, and the command does not pass."""
 
-    def broken(*_):
+    def broken(*_, **__):
         raise RuntimeError("no such\nkernel")
 
     monkeypatch.setattr("bench.engines.build", broken)

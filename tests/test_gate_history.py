@@ -98,16 +98,6 @@ def test_a_run_given_twice_counts_once(tmp_path):
     assert notes[0] == f"left out, being the same run as {runs[0]}: {copy}"
 
 
-def test_a_run_that_does_not_say_when_it_was_started_comes_first(tmp_path):
-    """Its environment.json was written by hand, or damaged: that is no traceback."""
-    newer, older = stored_runs(tmp_path, 2)
-    environment = records.read_environment(newer)
-    del environment["run"]["started"]
-    records.write_json(newer / records.ENVIRONMENT, environment)
-    found, _ = courses([newer, older], "latency")
-    assert found[-1].runs == ["1", "0"]
-
-
 def test_a_part_of_a_metric_has_a_course(tmp_path):
     """What stands in summary.csv can be asked for; it is as exact as its whole."""
     one = case(suite="parameters", measure=Measure.STATIC)

@@ -27,7 +27,7 @@ def keep(run: Path, name: str, root: Path = BASELINES) -> tuple[Path, list[str]]
     """
     if not NAME.fullmatch(name):
         raise UsageError(f"--name is {name!r}: use letters, digits, dots, dashes and underscores")
-    state = records.read_environment(run)["run"].get("state", "of no known state")
+    state = records.read_environment(run)["run"]["state"]
     if state != "complete":
         raise UsageError(f"{run} is {state}: finish it first with bench run --resume {run}")
     directory, files = root / name, FILES - {SAMPLES}

@@ -89,7 +89,7 @@ def _runs(directories: Sequence[Path]) -> tuple[list[Figures], list[str]]:
     kept: dict[tuple[str, str], Path] = {}
     for directory in [d for d in directories if d not in others]:
         run = records.read_environment(directory)["run"]
-        first = kept.setdefault((str(run.get("started", "")), run["id"]), directory)
+        first = kept.setdefault((run["started"], run["id"]), directory)
         if first != directory:
             notes.append(f"left out, being the same run as {first}: {directory}")
     if len(kept) < 2:

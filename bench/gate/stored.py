@@ -77,7 +77,7 @@ def read(directory: Path) -> Figures:
     run = records.read_run(directory)
     summary = records.read_table(directory, "summary")
     ratios = records.read_table(directory, "ratios")
-    if summary.empty or run.environment["run"].get("state") != "complete":
+    if summary.empty or run.environment["run"]["state"] != "complete":
         from bench import stats
 
         summary, ratios = stats.summarise(run), stats.ratios(run)

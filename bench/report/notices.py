@@ -59,7 +59,7 @@ def _weights(view: View) -> Iterator[Notice]:
 
 
 def _state(view: View) -> Iterator[Notice]:
-    state = str(view.facts.get("state", "unknown"))
+    state = view.facts["state"]
     if state != "complete":
         how = "was interrupted" if state == "interrupted" else f"is marked “{state}”"
         yield Notice(

@@ -34,7 +34,7 @@ def write(runs: list[Path], output: Path) -> Path:
     if not directories:
         raise UsageError("no run to report on: give the directory of one, like results/<run>")
     views = [View.of(directory) for directory in directories]
-    views.sort(key=lambda view: str(view.facts.get("started", "")))
+    views.sort(key=lambda view: view.facts["started"])
     for view in views:
         if not view.contexts:
             raise UsageError(f"{view.run.directory} has no planned case: run bench run again")
@@ -73,7 +73,7 @@ def render(views: list[View], main: View, parts: list[Section]) -> str:
         views=views,
         main=main,
         machine=_machine(main),
-        day=day(str(main.facts.get("started", "no date"))),
+        day=day(main.facts["started"]),
         verdict=verdict(main),
         cards=cards(main),
         every_model=table(main),

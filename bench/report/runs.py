@@ -70,12 +70,12 @@ def runs_table(views: list[View]) -> Table:
         rows.append(
             [
                 view.run.id,
-                day(str(view.facts.get("started", "–"))),
+                day(view.facts["started"]),
                 letter[fingerprint(view)],
                 *_ratios(view, workload),
                 "–" if base is None else quantity(base.value, base.unit),
                 workload_text(*workload) if workload else "–",
-                str(view.facts.get("state", "–")),
+                view.facts["state"],
                 several(list(view.weights)),
                 str((view.run.environment.get("machine") or {}).get("cpu", "–")),
                 str(context),

@@ -160,14 +160,16 @@ def test_a_worker_that_ends_without_a_word_fails_the_case(make):
     assert issubclass(TryError, Exception)
 
 
-@pytest.mark.parametrize("threads", [1, 64])
-def test_a_real_worker_keeps_to_the_limit(threads):
-    """A small batch fits into half a gigabyte beyond the libraries; a huge one is refused."""
+def test_a_real_worker_keeps_to_the_limit():
+    """A small batch fits into half a gigabyte beyond the libraries; a huge one is refused.
+
+    With many threads, whose stacks are no part of it.
+    """
     small, huge = (
         job(
             pair(measure=Measure.CAPACITY, batch_size=size, seq_len=64)[:1],
             memory_limit=2 * 10**9,
-            threads=threads,
+            threads=64,
         )
         for size in (1, 200_000)
     )
@@ -180,7 +182,7 @@ def test_a_real_worker_keeps_to_the_limit(threads):
     assert events["ended"]["status"] == "ok"
 
 
-@pytest.mark.parametrize("threads", [1, 2, 64])
+@pytest.mark.parametrize("threads", [2, 64])
 def test_a_process_larger_than_the_limit_does_not_fit(threads):
     """The libraries count as well, as a container would have it; the stacks of threads do not."""
     tight = job(pair(measure=Measure.CAPACITY)[:1], memory_limit=100 * 10**6, threads=threads)

@@ -72,7 +72,7 @@ def test_a_baseline_of_suites_that_are_named_is_counted_again(tmp_path):
     model = tiny_directory(tmp_path, "bert")
     done = bench(
         "run", "parameters", "scaling", "--model", model, "--weights", "random", "--seq-len", "16",
-        "--batch-size", "1", "--repeats", "2", "--budget", "0.2", "--threads", "2",
+        "--batch-size", "1", "--repeats", "1", "--budget", "0.2", "--threads", "2",
         "--output", tmp_path / "results" / "first", cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

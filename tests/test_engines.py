@@ -23,6 +23,7 @@ from bench.measure.forward import (
     load_all,
     load_engine,
     measure_group,
+    settle,
     with_threads,
 )
 from bench.measure.sameness import TOLERANCE, check, relative_error
@@ -126,8 +127,9 @@ class Counting(engines.Engine):
 def test_compiling_again_is_no_part_of_warming_up(compiled, forwards):
     """In later processes the first forward compiles, before the warm-up tells a duration."""
     one = replace(case(), variant=Variant(compile=compiled))
-    engine = Counting()
-    assert checked(session([one], repeat=2), Loaded(engine, {one.id: {}}), one) == {}
+    engine, later = Counting(), session([one], repeat=2)
+    assert checked(later, Loaded(engine, {one.id: {}}), one) == {}
+    settle(later, one, [engine.bind({})])
     assert engine.forwards == forwards
 
 

@@ -22,11 +22,10 @@ def _measure(session: Session, case: Case) -> dict[str, float]:
 
     session.import_model_code(case)
     imported = since_process_start_s()
+    device = {}
     if session.clock.has_device:
         session.clock.synchronize()  # its first use sets it up
-        ready = since_process_start_s()
-    else:
-        ready = imported
+        device["cold_device"] = since_process_start_s() - imported
     module = session.load(case)
     session.clock.synchronize()
     loaded = since_process_start_s()
@@ -41,8 +40,8 @@ def _measure(session: Session, case: Case) -> dict[str, float]:
     return {
         "cold_start": first,
         "cold_import": imported,
-        **({"cold_device": ready - imported} if session.clock.has_device else {}),
-        "cold_weights": loaded - ready,
+        **device,
+        "cold_weights": loaded - imported - sum(device.values()),
         "first_forward": first - loaded,
         "second_forward": second - first,
     }

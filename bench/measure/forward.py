@@ -147,17 +147,12 @@ def measure_group(session: Session, engines: dict[Key, Loaded], cases: list[Case
 def checked(session: Session, loaded: Loaded, case: Case) -> dict[str, float]:
     """Run a case's forward once and hold it against the reference; metrics of what was seen.
 
+    Nothing is run or seen where there is no reference's output (later processes).
     Raises BenchError when its output is not the reference's.
     """
     engine, facts = loaded.engine, dict(loaded.engine.facts)
     forward = with_threads(engine.bind(loaded.inputs[case.id]), case)
     if case.id not in loaded.expected:
-        # What the first forward of a process compiles or sets up is no part of warming up, which
-        # ends after one long forward and tells how long a warm one takes.
-        if case.variant.compile != Compile.NONE.value or session.clock.has_device:
-            with compiling(case.variant, case.id):
-                forward()
-            session.clock.synchronize()
         return {}
     session.clock.synchronize()
     began = session.clock.wall_ns()
@@ -172,15 +167,18 @@ def checked(session: Session, loaded: Loaded, case: Case) -> dict[str, float]:
 
 
 def settle(session: Session, case: Case, forwards: Iterable[Callable[[], object]]) -> None:
-    """Run what torch.compile made, one forward per shape, until each has its last form.
+    """Run what is compiled, or runs on a device, one forward per shape, until it has its last form.
 
-    What a first call compiles, and with CUDA graphs the second captures, is in no sample then.
+    What a first call compiles or sets up, and with CUDA graphs the second captures, is no part of
+    warming up, which ends after one long forward and tells how long a warm one takes; nor is it in
+    a sample of a text, whose shapes come as rounds do.
     """
-    if case.variant.compile == Compile.NONE.value:
+    compiled, has_device = case.variant.compile != Compile.NONE.value, session.clock.has_device
+    if not compiled and not has_device:
         return
     with compiling(case.variant, case.id):
         for forward in forwards:
-            for _ in range(CAPTURED if session.clock.has_device else 1):
+            for _ in range(CAPTURED if compiled and has_device else 1):
                 forward()
     session.clock.synchronize()
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import math
 import random
-import statistics
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from bench.prepare import devices_here
 from bench.registry import pick_models, pick_suites
 from bench.sampling import Forward, Limits, Sampler
 from bench.spec import Model, Status, Workload
+from bench.stats import ratio_interval
 from bench.variant import REFERENCE, Variant
 
 WORKLOADS = {"cpu": (Workload(1, 32),), "cuda": (Workload(1, 128), Workload(32, 128))}
@@ -138,18 +138,15 @@ def _agreement(
         status, reason = classify(error)
         failed = status is not Status.SKIPPED
         return Untimed(model.name, str(variant), workload, reason, failed)
-    from bench.stats import quantile_interval
-
-    found = quantile_interval(np.array(logs), 0.5)
-    seen = (math.exp(v) for v in (statistics.median(logs), found.low, found.high))
-    return Agreement(model.name, str(variant), workload, *seen)
+    seen = ratio_interval((), np.array(logs))
+    return Agreement(model.name, str(variant), workload, seen.value, seen.low, seen.high)
 
 
 def _compare(forward: Forward, device: str, threads: int) -> list[float]:
     """The log-ratio of both ways, round by round."""
     clock = device_clock(device)
     sampler = Sampler(clock, random.Random(0), Limits(0.0, 0.0))  # noqa: S311 - an order
-    theirs = _timer(forward, threads) if not clock.has_device else _events(forward, device)
+    theirs = _events(forward, device) if clock.has_device else _timer(forward, threads)
     sampler.warm_up("ours", forward)
     logs = []
     for number in range(ROUNDS):

@@ -259,13 +259,14 @@ def _results(
     shown = summary[summary["metric"].isin(SHOWN)]
     found = {tuple(key): rows for key, rows in ratios.groupby(where)}
     loud = set(noisy(summary)["case"])
+    searches = set(summary.loc[summary["metric"] == LARGEST, "suite"])
     for key, rows in shown.groupby(where, sort=False):
         by_model = rows.set_index("model")
         matching = found.get(tuple(key))
         ratio_of = {} if matching is None else {r.model: interval(r) for r in matching.itertuples()}
         one: Any = next(rows.itertuples())
-        searched = one.suite in set(summary.loc[summary["metric"] == LARGEST, "suite"])
-        workload = f"{one.seq_len} tokens" if searched else Workload(one.batch_size, one.seq_len)
+        whole = Workload(one.batch_size, one.seq_len)
+        workload = f"{one.seq_len} tokens" if one.suite in searches else whole
         variant = variant_of(one)
         place = _place(one.suite, workload, one.device, "" if variant == Variant() else variant)
         values = {name: _cell(by_model, name, loud) for name in models}

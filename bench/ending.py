@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from shlex import quote
 
 from bench import lints
 from bench.answer import gain_sentences, launch_bound, sentences
@@ -12,6 +11,7 @@ from bench.conclude import TIMED_SHARE, Outcome
 from bench.display import TerminalDisplay, show_gains, show_results
 from bench.errors import NothingMeasuredError
 from bench.gains import compares_models, gains
+from bench.records import resume_command
 from bench.spec import Status
 
 FAILED = 1
@@ -60,7 +60,7 @@ def _exit_code(say: Callable[[str], None], outcome: Outcome, done: Mapping[str, 
     failed = [c for c, status in done.items() if status is not Status.OK and c not in skipped]
     where = f"see {outcome.directory / 'cases.csv'}"
     if outcome.environment["run"]["state"] == "interrupted":
-        again = f"bench run --resume {quote(str(outcome.directory))}"
+        again = resume_command(outcome.directory)
         say(f"interrupted; what was measured is kept. Go on with: {again}")
         return INTERRUPTED
     if done and len(failed) + len(skipped) == len(done):

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -89,8 +89,7 @@ class OnnxEngine(Engine):
     def bind(self, inputs: Inputs) -> Forward:
         """See Engine."""
         session = self.session
-        wanted = {one.name for one in session.get_inputs()}
-        feed = {name: value.cpu().numpy() for name, value in inputs.items() if name in wanted}
+        feed = _arrays(inputs, {one.name for one in session.get_inputs()})
         return lambda: session.run(None, feed)
 
     def tensors(self, result: Any) -> list[torch.Tensor]:
@@ -109,9 +108,7 @@ class OpenVinoEngine(Engine):
     def bind(self, inputs: Inputs) -> Forward:
         """See Engine."""
         request = self.request
-        wanted = request.model_inputs
-        names = {name for port in wanted for name in port.names}
-        feed = {name: value.cpu().numpy() for name, value in inputs.items() if name in names}
+        feed = _arrays(inputs, {name for port in request.model_inputs for name in port.names})
         return lambda: request.infer(feed, share_inputs=True, share_outputs=True)
 
     def tensors(self, result: Any) -> list[torch.Tensor]:
@@ -119,6 +116,11 @@ class OpenVinoEngine(Engine):
         import torch
 
         return [torch.from_numpy(result[i].copy()) for i in range(len(result))]
+
+
+def _arrays(inputs: Inputs, names: Collection[str]) -> dict[str, Any]:
+    """What an exported model takes of the inputs, as numpy arrays."""
+    return {name: value.cpu().numpy() for name, value in inputs.items() if name in names}
 
 
 def module_outputs(result: Any) -> list[torch.Tensor]:

@@ -130,7 +130,7 @@ def _of_gpu(rounds: pd.DataFrame) -> Iterator[str]:
     between = f", between {clock.min():.2f} and {clock.max():.2f} GHz" if len(clock) else ""
     held = rounds.loc[rounds["gpu_throttle"] != "", "gpu_throttle"]
     if len(held):
-        words = several(list(dict.fromkeys(held)))
+        words = several(dict.fromkeys(held))
         yield (
             f"the GPU was held back in {len(held) / len(rounds):.0%} of the rounds ({words})"
             f"{between}: cool it, or fix a clock that it can keep ({LOCK_CLOCKS})"

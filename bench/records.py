@@ -135,7 +135,7 @@ class RunWriter:
             return "Nothing was measured yet: when that is mended, start the run again"
         return (
             "What was finished before is kept; when that is mended, go on with: "
-            f"bench run --resume {quote(str(self.directory))}"
+            f"{resume_command(self.directory)}"
         )
 
     def abandon(self) -> None:
@@ -185,6 +185,11 @@ def open_run(directory: Path, *, resume: bool = False) -> RunWriter:
         lock.release()
         raise
     return RunWriter(directory, lock)
+
+
+def resume_command(directory: Path) -> str:
+    """What to type to finish the run in `directory`, whatever that is called."""
+    return f"bench run --resume {quote(str(directory))}"
 
 
 def _refuse_full(directory: Path) -> None:

@@ -227,6 +227,19 @@ def test_an_abandoned_worker_is_ended():
     assert waits_gone(worker.pid)
 
 
+def child_of_a_killed(code, *arguments):
+    """The pid that a parent running `code` prints first; the parent is killed at once."""
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        env=bench_environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as parent:
+        pid = int(parent.stdout.readline())
+        parent.kill()
+    return pid
+
+
 def test_a_worker_ends_with_its_parent():
     """A parent that is killed has no time to tidy up: the worker sees it and ends by itself."""
     order = job(pair(), budget_s=1e6, precision=1e-12).to_json()
@@ -236,15 +249,7 @@ def test_a_worker_ends_with_its_parent():
         "for event in ProcessLauncher().run(Job.from_json(sys.argv[1]), 100):\n"
         "    print(psutil.Process().children()[0].pid, flush=True)\n"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", code, order],
-        env=bench_environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as parent:
-        pid = int(parent.stdout.readline())
-        parent.kill()
-    assert waits_gone(pid)
+    assert waits_gone(child_of_a_killed(code, order))
 
 
 STUCK = """
@@ -266,15 +271,7 @@ def test_a_worker_that_a_library_holds_ends_with_its_parent_too():
         "print(child.pid, flush=True)\n"
         "time.sleep(120)\n"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", starts],
-        env=bench_environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as parent:
-        pid = int(parent.stdout.readline())
-        parent.kill()
-    assert waits_gone(pid)
+    assert waits_gone(child_of_a_killed(starts))
 
 
 def test_threads_and_silence_of_the_hub_are_set_before_the_worker_starts(monkeypatch):

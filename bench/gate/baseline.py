@@ -29,7 +29,7 @@ def keep(run: Path, name: str, root: Path = BASELINES) -> tuple[Path, list[str]]
         raise UsageError(f"--name is {name!r}: use letters, digits, dots, dashes and underscores")
     state = records.read_environment(run)["run"]["state"]
     if state != "complete":
-        raise UsageError(f"{run} is {state}: finish it first with bench run --resume {run}")
+        raise UsageError(f"{run} is {state}: finish it first with {records.resume_command(run)}")
     directory, files = root / name, FILES - {SAMPLES}
     left_out = []
     samples = run / SAMPLES

@@ -97,8 +97,7 @@ def _of_rounds(rounds: pd.DataFrame) -> list[list[str]]:
             ]
         )
     if len(clock):
-        span = f"{clock.min():.2f} to {clock.max():.2f} GHz"
-        found.append(["Clock frequency", span, f"{clock.min():.2f} GHz", "–"])
+        found.append(_span("Clock frequency", clock, ".2f", "GHz", clock.min()))
     return found + _of_gpu(rounds)
 
 
@@ -109,15 +108,17 @@ def _of_gpu(rounds: pd.DataFrame) -> list[list[str]]:
     clock, power = rounds["gpu_sm_hz"].dropna() / 1e9, rounds["gpu_power_w"].dropna()
     heat = rounds["gpu_temperature_c"].dropna()
     if len(clock):
-        span = f"{clock.min():.2f} to {clock.max():.2f} GHz"
-        found.append(["GPU clock", span, f"{clock.min():.2f} GHz", "–"])
-        rounds_held = f"{len(held)} of {len(rounds)} rounds"
-        words = several(list(dict.fromkeys(held))) if len(held) else "–"
-        found.append(["GPU held back", rounds_held, words, "–"])
+        found.append(_span("GPU clock", clock, ".2f", "GHz", clock.min()))
+        words = several(dict.fromkeys(held)) or "–"
+        found.append(["GPU held back", f"{len(held)} of {len(rounds)} rounds", words, "–"])
     if len(power):
-        span = f"{power.min():.0f} to {power.max():.0f} W"
-        found.append(["GPU power", span, f"{power.max():.0f} W", "–"])
+        found.append(_span("GPU power", power, ".0f", "W", power.max()))
     if len(heat):
-        span = f"{heat.min():.0f} to {heat.max():.0f} °C"
-        found.append(["GPU temperature", span, f"{heat.max():.0f} °C", "–"])
+        found.append(_span("GPU temperature", heat, ".0f", "°C", heat.max()))
     return found
+
+
+def _span(title: str, values: pd.Series, form: str, unit: str, worst: float) -> list[str]:
+    """A row for what was read at the end of each round: its range, and the worst of it."""
+    span = f"{values.min():{form}} to {values.max():{form}} {unit}"
+    return [title, span, f"{worst:{form}} {unit}", "–"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from shlex import quote
 
 from bench.noise import DISCARDED, NOISY
+from bench.records import resume_command
 from bench.report.text import count
 from bench.report.view import View, each
 from bench.words import several
@@ -66,7 +66,7 @@ def _state(view: View) -> Iterator[Notice]:
             "missing",
             "Unfinished run",
             f"This run {how}: what follows is what was measured until then. "
-            f"To finish it: bench run --resume {quote(str(view.run.directory))}",
+            f"To finish it: {resume_command(view.run.directory)}",
         )
     if view.run.damage:
         yield Notice("missing", "Set aside while reading", "; ".join(view.run.damage) + ".")

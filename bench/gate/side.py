@@ -154,11 +154,22 @@ def _from_config(case: dict[str, Any], order: dict[str, Any]) -> tuple[Any, Any]
 
 def _from_repository(case: dict[str, Any], order: dict[str, Any]) -> tuple[Any, Any]:
     """A model as the side's own checkout of this project names and loads it."""
+    asked = (case["build"]["name"], case["dtype"], case["attention"], order["device"])
+    try:
+        by_name = importlib.import_module("bench.gate.by_name")
+    except ModuleNotFoundError as error:
+        if not str(error.name).startswith("bench."):
+            raise
+        # A tree from before 2026-11-27 has no such module.
+        return _from_old_repository(*asked), None
+    return by_name.load(*asked), None
+
+
+def _from_old_repository(name: str, dtype: str, attention: str, device: str) -> Any:
     loading = importlib.import_module("bench.loading")
     registry = importlib.import_module("bench.registry")
-    variant = importlib.import_module("bench.spec").Variant(case["dtype"], case["attention"])
-    model = registry.pick_models([case["build"]["name"]])[0]
-    return loading.load(model, variant, None, order["device"], random=True), None
+    variant = importlib.import_module("bench.spec").Variant(dtype, attention)
+    return loading.load(registry.pick_models([name])[0], variant, None, device, random=True)
 
 
 def _from_factory(case: dict[str, Any], order: dict[str, Any]) -> tuple[Any, Any]:

@@ -23,8 +23,8 @@ NO_INSTALLERS = frozenset(
     {"bench", "black", "coverage", "isort", "mypy", "pyright", "pytest", "ruff"}
 )
 """Tools whose settings install nothing; any other may name dependencies, as poetry's do."""
-OURS = ("bench/loading.py", "suites/models.py")
-"""Files that show a tree to be a checkout of this project."""
+OURS = ("suites/models.py", "bench/__init__.py")
+"""Files that show a tree to be a checkout of this project, whenever it was made."""
 ERROR_LINES = 3
 PATIENCE_S = 60.0
 """A Python that does not start within this time is none to gate with."""

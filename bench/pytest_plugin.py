@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from bench.prepare import Prepared
-    from bench.spec import Case
+    from bench.core.case import Case
+    from bench.runner.prepare import Prepared
 
 FIXTURE = "bench_case"
 
@@ -30,7 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test per case, with the models of a workload side by side."""
-    from bench.spec import Measure
+    from bench.core.case import Measure
 
     if FIXTURE not in metafunc.fixturenames:
         return
@@ -48,11 +48,11 @@ MODULES = pytest.StashKey[dict[Any, Any]]()
 
 def _prepared(config: pytest.Config) -> Prepared:
     """Models, checkpoints and cases of this session, prepared once."""
-    from bench.environment import default_threads
-    from bench.errors import BenchError
-    from bench.plan import Options
-    from bench.prepare import prepare
-    from bench.spec import Weights
+    from bench.core.case import Weights
+    from bench.core.errors import BenchError
+    from bench.machine.fingerprint import default_threads
+    from bench.plan.options import Options
+    from bench.runner.prepare import prepare
 
     if PREPARED not in config.stash:
         try:
@@ -74,7 +74,7 @@ def _prepared(config: pytest.Config) -> Prepared:
 @pytest.fixture
 def bench_case(request: pytest.FixtureRequest) -> Callable[[Any], None]:
     """Runs its case under the `benchmark` fixture that it is given."""
-    from bench.spec import Measure
+    from bench.core.case import Measure
 
     case: Case = request.param
     measures = {Measure.STATIC: _static, Measure.MEMORY: _memory, Measure.FORWARD: _forward}
@@ -93,10 +93,10 @@ def _module(config: pytest.Config, case: Case) -> Any:
     """The case's model, loaded once per session; a case that cannot run here is skipped."""
     import torch
 
-    from bench.engines import require
-    from bench.errors import UnsupportedError
-    from bench.loading import load
-    from bench.spec import Weights
+    from bench.core.case import Weights
+    from bench.core.errors import UnsupportedError
+    from bench.worker.backends.base import require
+    from bench.worker.loading import load
 
     if not case.variant.is_plain:
         pytest.skip(f"{case.variant}: bench run {case.suite} compares its output first, and has it")
@@ -127,9 +127,9 @@ def _forward(benchmark: Any, module: Any, case: Case) -> None:
 
     import torch
 
-    from bench.clock import device_clock
-    from bench.loading import bind
-    from bench.sampling import Limits, Sampler
+    from bench.worker.clock import device_clock
+    from bench.worker.loading import bind
+    from bench.worker.sampler import Limits, Sampler
 
     clock = device_clock(case.device)
     with torch.inference_mode():
@@ -146,7 +146,7 @@ def _forward(benchmark: Any, module: Any, case: Case) -> None:
 
 def _static(benchmark: Any, module: Any, case: Case) -> None:
     """Count once; what was counted stands in the JSON's `extra_info`."""
-    from bench.measure.static import count
+    from bench.worker.measures.static import count
 
     counted = benchmark.pedantic(lambda: count(module, case, seed=0), rounds=1)
     benchmark.extra_info.update(counted)
@@ -156,8 +156,8 @@ def _memory(benchmark: Any, module: Any, case: Case) -> None:
     """Count activation bytes once (RSS needs a process of its own: `bench run memory`)."""
     import torch
 
-    from bench.loading import bind
-    from bench.measure.memory import peak_allocated_bytes
+    from bench.worker.loading import bind
+    from bench.worker.measures.memory import peak_allocated_bytes
 
     with torch.inference_mode():
         forward = bind(module, case.workload, case.device, seed=0)

@@ -1,6 +1,6 @@
 """The largest batch that fits into the memory there is."""
 
-from bench.spec import Grid, Measure, Suite
+from bench.core.case import Grid, Measure, Suite
 
 SUITE = Suite(
     name="capacity",

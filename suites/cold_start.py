@@ -1,6 +1,6 @@
 """How long from nothing to the first output: import, read the weights, first forward."""
 
-from bench.spec import Grid, Measure, Suite
+from bench.core.case import Grid, Measure, Suite
 
 SUITE = Suite(
     name="cold_start",

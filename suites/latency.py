@@ -1,6 +1,6 @@
 """How long one sequence takes, across sequence lengths."""
 
-from bench.spec import Grid, Measure, Suite
+from bench.core.case import Grid, Measure, Suite
 
 SUITE = Suite(
     name="latency",

@@ -1,6 +1,6 @@
 """How much memory a forward needs: weights, activations, and the process as a whole."""
 
-from bench.spec import Grid, Measure, Suite
+from bench.core.case import Grid, Measure, Suite
 
 SUITE = Suite(
     name="memory",

@@ -1,6 +1,6 @@
 """How large the models are: parameters, weight bytes, FLOPs and operators, all counted exactly."""
 
-from bench.spec import Grid, Measure, Suite
+from bench.core.case import Grid, Measure, Suite
 
 SUITE = Suite(
     name="parameters",

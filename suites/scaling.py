@@ -1,6 +1,6 @@
 """How much faster a forward gets with more threads of the CPU."""
 
-from bench.spec import Compares, Grid, Measure, Suite
+from bench.core.case import Compares, Grid, Measure, Suite
 
 SUITE = Suite(
     name="scaling",

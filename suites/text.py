@@ -1,6 +1,6 @@
 """How fast a text of your own goes through, as each model's tokenizer cuts it (needs --text)."""
 
-from bench.spec import OWN_LENGTHS, Grid, Measure, Suite
+from bench.core.case import OWN_LENGTHS, Grid, Measure, Suite
 
 SUITE = Suite(
     name="text",

@@ -1,6 +1,6 @@
 """How many sequences and tokens a second, across batch sizes."""
 
-from bench.spec import Grid, Measure, Suite
+from bench.core.case import Grid, Measure, Suite
 
 SUITE = Suite(
     name="throughput",

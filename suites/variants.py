@@ -1,7 +1,7 @@
 """What each way to run a model gains over float32 step by step, and what it computes otherwise."""
 
-from bench.spec import Compares, Grid, Measure, Suite
-from bench.variant import Variant
+from bench.core.axes import Variant
+from bench.core.case import Compares, Grid, Measure, Suite
 
 SUITE = Suite(
     name="variants",

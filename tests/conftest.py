@@ -23,9 +23,9 @@ from fakes import (
 from hub import Hub, serving
 from hypothesis import settings
 
-from bench import records
-from bench.run import Runner
-from bench.spec import Sampling
+from bench.core.case import Sampling
+from bench.results import store as records
+from bench.runner.runner import Runner
 
 settings.register_profile("untimed", deadline=None)  # a loaded machine is no failure
 settings.load_profile("untimed")
@@ -85,7 +85,7 @@ def bench(environment, tmp_path) -> Bench:
 
     def run(*args: str, under: tuple[str, ...] = (), **extra: str):
         return subprocess.run(
-            [*under, sys.executable, "-m", "bench.cli", *args],
+            [*under, sys.executable, "-m", "bench", *args],
             env={**environment, **extra},
             cwd=tmp_path,
             capture_output=True,

@@ -41,7 +41,7 @@ def test_an_installed_wheel_measures_and_makes_a_page_from_any_directory(
     where = run("-c", "import bench, suites; print(bench.__file__, suites.__file__)").stdout.split()
     assert all(path.startswith(str(installed)) for path in where)
     one = ("--model", tiny_models["bert"], "--weights", "random", "--seq-len", "8")
-    done = run("-m", "bench.cli", "run", "parameters", *one, "--output", "out")
+    done = run("-m", "bench", "run", "parameters", *one, "--output", "out")
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "reports" / "out" / "index.html").read_text(encoding="utf-8")
     assert "<style>" in page

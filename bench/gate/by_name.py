@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.loading import load as load_model
-from bench.registry import pick_models
-from bench.variant import Variant
+from bench.core.axes import Variant
+from bench.plan.registry import pick_models
+from bench.worker.loading import load as load_model
 
 if TYPE_CHECKING:
     import torch

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from bench.errors import UsageError
-from bench.gate.pairs import CANDIDATE, ProcessPair
-from bench.gate.sides import Side
-from bench.gate.thresholds import SUITE
-from bench.loading import config_arguments
-from bench.plan import Options
-from bench.registry import pick_models
-from bench.spec import Case, Measure, Model, Workload
-from bench.variant import DEFAULT_ATTENTION, Dtype, Variant
+from bench.compare.thresholds import SUITE
+from bench.core.axes import DEFAULT_ATTENTION, Dtype, Variant
+from bench.core.case import Case, Measure, Model, Workload
+from bench.core.errors import UsageError
+from bench.gate.environments import Side
+from bench.gate.process_pair import CANDIDATE, ProcessPair
+from bench.plan.options import Options
+from bench.plan.registry import pick_models
+from bench.worker.loading import config_arguments
 
 FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 """`module:function`; nothing on the hub and no sensible directory is called so."""
@@ -72,7 +72,7 @@ class Timed:
     model: Model | None = None
 
     def order(self, side: Side, extra_units: int = 0) -> dict[str, Any]:
-        """The case as a side is told of it (see bench/gate/side.py)."""
+        """The case as a side is told of it (see bench/gate/side_process.py)."""
         return {**self.facts, "build": self._build(side), "extra_units": extra_units}
 
     def _build(self, side: Side) -> dict[str, Any]:

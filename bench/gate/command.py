@@ -10,19 +10,19 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import records
-from bench.command import RESULTS
-from bench.display import TerminalDisplay, console
-from bench.errors import UsageError, check_seconds
-from bench.gate import baseline as baselines
+from bench.cli.run import RESULTS
+from bench.compare import baselines
+from bench.compare.findings import Comparison, joined
+from bench.compare.formats import Format, document, readable, scaled, show
+from bench.compare.thresholds import Thresholds
+from bench.compare.thresholds import read as read_thresholds
+from bench.core.errors import UsageError, check_seconds
 from bench.gate.cases import Asked, Timed, opener, timed_cases
-from bench.gate.output import Format, document, readable, scaled, show
-from bench.gate.paired import Clock, PairedGate, differing
-from bench.gate.pairs import SIDES
-from bench.gate.sides import Side, resolve
-from bench.gate.thresholds import Thresholds
-from bench.gate.thresholds import read as read_thresholds
-from bench.gate.verdict import Comparison, joined
+from bench.gate.environments import Side, resolve
+from bench.gate.paired_gate import Clock, PairedGate, differing
+from bench.gate.process_pair import SIDES
+from bench.results import store as records
+from bench.terminal.results import TerminalDisplay, console
 
 STUDY = "noise-study"
 
@@ -57,7 +57,7 @@ def baseline(run: Path, name: str) -> int:
 
 def compare(baseline: str, candidate: str, threshold: str | None, form: Format) -> int:
     """Compare two stored runs."""
-    from bench.gate import stored
+    from bench.compare import stored_runs as stored
 
     old, new = (stored.read(baselines.find(name)) for name in (baseline, candidate))
     return show(stored.compare(old, new, read_thresholds(Path(), threshold)), form)
@@ -77,7 +77,7 @@ def check(
     display = TerminalDisplay(Console(stderr=True, highlight=False))
     found = []
     if baseline is not None:
-        from bench.gate import remeasure
+        from bench.gate import exact as remeasure
 
         found.append(remeasure.check(baselines.find(baseline), RESULTS, display))
     if paired is not None:
@@ -132,7 +132,7 @@ def _refuse_foreign_code(sides: Mapping[str, Side], cases: Sequence[Timed]) -> N
 
 def noise(asked: Asked, pairs: int, clock: Clock, timeout_s: float, seed: int) -> int:
     """Measure equal sides, and say what this machine can gate on."""
-    from bench.gate import noise as noises
+    from bench.gate import aa_noise as noises
 
     if pairs < noises.LEAST_PAIRS:
         raise UsageError(f"--pairs is {pairs}: a spread needs {noises.LEAST_PAIRS} or more")
@@ -148,7 +148,7 @@ def study(
 ) -> int:
     """Record (or go on with) the study of the gate's error rates, and write what it shows."""
     from bench.gate import study as studies
-    from bench.gate import verify
+    from bench.gate import study_report as verify
 
     for option, count in (("--sessions", sessions), ("--gate-runs", gate_runs)):
         if count < 0:
@@ -171,7 +171,7 @@ def history(runs: Sequence[Path], metric: str) -> int:
     """Print the course of a metric over runs, with its steps."""
     from rich.table import Table
 
-    from bench.gate.history import courses
+    from bench.compare.history import courses
 
     found, notes = courses(runs, metric)
     out = console()

@@ -6,8 +6,8 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bench.gate.decision import CaseTest
-from bench.gate.verdict import Verdict
+from bench.compare.findings import Verdict
+from bench.gate.sequential_test import CaseTest
 
 Draw = Callable[[], float]
 """The log-ratio that one more process pair of a case gives."""

@@ -3,7 +3,8 @@
 Two parts. *Sessions*: process pairs whose candidate does a calibrated share of extra work (none, 2,
 5 and 10 %), in turn, over four cases. *Gate runs*: real runs of the paired gate, half of them over
 equal sides and half over a candidate 5 % slower. The pairs that each of these takes before its
-first look, whatever they say, are sessions as well. `bench/gate/verify.py` computes the results.
+first look, whatever they say, are sessions as well. `bench/gate/study_report.py` computes the
+results.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import records
-from bench.environment import machine
-from bench.errors import NothingMeasuredError, UsageError
+from bench.compare.thresholds import Thresholds
+from bench.core.errors import NothingMeasuredError, UsageError
+from bench.gate.aa_noise import equal_sides, opened, take
 from bench.gate.cases import Asked, Timed, opener, timed_cases
-from bench.gate.decision import LOOKS
-from bench.gate.noise import equal_sides, opened, take
-from bench.gate.paired import Clock, Note, PairedGate
-from bench.gate.pairs import SIDES
-from bench.gate.thresholds import Thresholds
+from bench.gate.paired_gate import Clock, Note, PairedGate
+from bench.gate.process_pair import SIDES
+from bench.gate.sequential_test import LOOKS
+from bench.machine.fingerprint import machine
+from bench.results import store as records
 
 if TYPE_CHECKING:
     import pandas as pd

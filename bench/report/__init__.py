@@ -18,6 +18,6 @@ def write_report(runs: list[Path], output: Path) -> Path:
 
 def plot(run: Path, figure: str, output: Path) -> list[Path]:
     """Write one figure of a run (a name in FIGURES) as SVG and PNG; returns the files."""
-    from bench.report.figures import plot
+    from bench.report.figures.registry import plot
 
     return plot(run, figure, output)

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from bench.report.conclusions import overall_speed
-from bench.report.text import Relation, ratio_text, relation
 from bench.report.view import Context, View, at, each, workload_text
+from bench.wording.numbers import Relation, ratio_text, relation
 
 PEAK = ("cuda_peak_allocated_bytes", "peak_rss_bytes")
 """What a forward needed at most: the first of these that was measured."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bench.answer import setting
-from bench.capacity import LARGEST
 from bench.report.tables import Table
-from bench.report.text import quantity, significant
 from bench.report.view import View, each
+from bench.runner.capacity_search import LARGEST
+from bench.wording.numbers import quantity, significant
+from bench.wording.sentences import setting
 
 COLUMNS = [
     "Model",

@@ -9,11 +9,20 @@ from typing import Any
 import pandas as pd
 
 from bench.report.advice import PEAK
-from bench.report.canvas import Look
+from bench.report.figures.canvas import Look
 from bench.report.notices import sentence
 from bench.report.tables import Table
-from bench.report.text import Relation, bounds, change, fewer, quantity, relation, smaller, times
 from bench.report.view import Context, View, at, workload_text
+from bench.wording.numbers import (
+    Relation,
+    bounds,
+    change,
+    fewer,
+    quantity,
+    relation,
+    smaller,
+    times,
+)
 
 SPAN = math.log(20.0)
 """A card's strip reaches from 1/20 to 20, logarithmic."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.gate import stored
-from bench.gate.output import COLUMNS, cells
-from bench.gate.thresholds import read as read_thresholds
-from bench.gate.verdict import RED, Comparison, Verdict
+from bench.compare import stored_runs as stored
+from bench.compare.findings import RED, Comparison, Verdict
+from bench.compare.formats import COLUMNS, cells
+from bench.compare.thresholds import read as read_thresholds
 from bench.report.tables import Table
 from bench.report.view import View
 

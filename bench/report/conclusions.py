@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from bench.report.text import DECIDED, Relation, change, count, percent, relation
+from bench.core.english import several
 from bench.report.view import Context, View, at, each
-from bench.words import several
+from bench.wording.numbers import DECIDED, Relation, change, count, percent, relation
 
 
 def tally(rows: pd.DataFrame) -> dict[Relation, int]:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from bench.metrics import METRICS
+from bench.core.english import several
+from bench.core.metrics import METRICS
 from bench.report.tables import Table
-from bench.report.text import NBSP, count, quantity, significant
 from bench.report.view import View, workload_text
-from bench.words import several
+from bench.wording.numbers import NBSP, count, quantity, significant
 
 DISTURBANCES: tuple[tuple[str, Callable[[pd.Series], float], str], ...] = (
     ("steal_time", pd.Series.sum, "in total"),

@@ -6,10 +6,10 @@ import base64
 import gzip
 from dataclasses import dataclass
 
-from bench.records import ENVIRONMENT
-from bench.report.text import quantity
 from bench.report.view import View
-from bench.tables import TABLES, encode
+from bench.results.schema import TABLES, encode
+from bench.results.store import ENVIRONMENT
+from bench.wording.numbers import quantity
 
 ORDER = (
     "cases.csv",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.noise import DISCARDED, NOISY
-from bench.records import resume_command
-from bench.report.text import count
+from bench.core.english import several
 from bench.report.view import View, each
-from bench.words import several
+from bench.results.store import resume_command
+from bench.stats.noise_causes import DISCARDED, NOISY
+from bench.wording.numbers import count
 
 RANDOM = ("random weights for ",)
 """How a run's warnings begin that the notice of random weights repeats."""

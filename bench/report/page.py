@@ -8,8 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.errors import UsageError
-from bench.records import write_text
+from bench.core.errors import UsageError
+from bench.results.store import write_text
 
 if TYPE_CHECKING:
     from bench.report.sections import Section
@@ -26,7 +26,7 @@ def write(runs: list[Path], output: Path) -> Path:
 
     Raises UsageError when there is no run, or when one has no plan to report on.
     """
-    from bench.report.figures import draw_all
+    from bench.report.figures.registry import draw_all
     from bench.report.sections import sections
     from bench.report.view import View
 
@@ -55,8 +55,8 @@ def render(views: list[View], main: View, parts: list[Section]) -> str:
     from bench.report.downloads import downloads
     from bench.report.notices import notices
     from bench.report.tables import FILTERS
-    from bench.report.text import day
     from bench.report.verdict import verdict
+    from bench.wording.numbers import day
 
     templates = Environment(
         loader=PackageLoader("bench.report", "."),
@@ -112,7 +112,7 @@ def _resource(name: str) -> str:
 
 def _colours() -> str:
     """Rules that let both schemes recolour the figures' fills and strokes."""
-    from bench.report.canvas import GRID, INK, MODEL_COLOURS, MUTED
+    from bench.report.figures.canvas import GRID, INK, MODEL_COLOURS, MUTED
 
     names = {INK: "ink", MUTED: "muted", GRID: "grid"}
     names |= {colour: f"m{i + 1}" for i, colour in enumerate(MODEL_COLOURS)}

@@ -6,23 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench import published
-from bench.answer import launch_bound
-from bench.report import capacity, comparison, runs, variants
-from bench.report.canvas import style
+from bench.core.english import several
+from bench.report import capacity, comparison, published, variants
+from bench.report import several_runs as runs
 from bench.report.disturbances import disturbance_table, in_words
-from bench.report.figures import MOST_CONTEXTS, Placed, place_on_page
+from bench.report.figures.canvas import style
+from bench.report.figures.registry import MOST_CONTEXTS, Placed, place_on_page
 from bench.report.notices import sentence, warnings_left
-from bench.report.tables import (
-    Table,
-    case_tables,
-    environment_table,
-    sanity_table,
-)
-from bench.report.text import count
+from bench.report.questions import answers
+from bench.report.tables import Table, case_tables, environment_table, sanity_table
 from bench.report.view import View
-from bench.report.why import answers
-from bench.words import several
+from bench.wording.numbers import count
+from bench.wording.sentences import launch_bound
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from bench.metrics import METRICS
-from bench.report.text import bounds, decimals, quantity, significant
+from bench.core.case import Measure
+from bench.core.metrics import METRICS
 from bench.report.view import View, each
-from bench.spec import Measure
+from bench.wording.numbers import bounds, decimals, quantity, significant
 
 FILTERS = ("Run", "Suite", "Model", "Device", "Dtype", "Status")
 """Columns of which the reader may pick one value."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bench import gains
-from bench.answer import gain_sentences
-from bench.display import quantity
 from bench.report.tables import Table
 from bench.report.view import View
+from bench.stats import speedups as gains
+from bench.terminal.results import quantity
+from bench.wording.sentences import gain_sentences
 
 COLUMNS = [
     "Run as",

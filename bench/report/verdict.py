@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bench import gains
+from bench.core.english import several
 from bench.report import variants
 from bench.report.advice import advice
 from bench.report.conclusions import overall_speed, tally, usual
-from bench.report.text import (
+from bench.report.view import Context, View, at, workload_text
+from bench.stats import speedups as gains
+from bench.wording.numbers import (
     Relation,
     bounds,
     change,
@@ -22,8 +24,6 @@ from bench.report.text import (
     relation,
     times,
 )
-from bench.report.view import Context, View, at, workload_text
-from bench.words import several
 
 
 @dataclass(frozen=True)

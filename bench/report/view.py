@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench import lints, noise, records, stats
-from bench.answer import SHORT
-from bench.gains import compares_models
-from bench.report.text import LABEL_LENGTH, short_names
-from bench.spec import Measure, Status, Workload
-from bench.variant import Variant
-from bench.words import counted
+from bench.core.axes import Variant
+from bench.core.case import Measure, Status, Workload
+from bench.core.english import counted
+from bench.results import store as records
+from bench.stats import noise_causes as noise
+from bench.stats import sanity as lints
+from bench.stats import summary as stats
+from bench.stats.speedups import compares_models
+from bench.wording.numbers import LABEL_LENGTH, short_names
+from bench.wording.sentences import SHORT
 
 CONTEXT = ["device", "dtype", "attention", "threads", "backend", "compile", "head", "cache"]
 SUITE_MEASURES = {

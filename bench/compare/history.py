@@ -1,0 +1,131 @@
+"""The course of a metric over stored runs, and where it changed for good.
+
+Steps are found by `ruptures` (PELT; Killick 2012): absolute deviations from each segment's median,
+so that one bad run is no step, with a penalty that grows with the series' own noise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import ruptures
+
+from bench.compare.stored_runs import Figures, Key, Value, read
+from bench.core.errors import UsageError
+from bench.core.metrics import METRICS
+from bench.results import store as records
+
+LEAST_RUNS = 6
+"""Fewer runs than this say nothing of their own noise."""
+LEAST_SEGMENT = 2
+"""A change persists when at least two runs show it."""
+PENALTY = 3.0
+"""In noise x log(runs). Simulated on normal noise: a false step in under 4 % of 6 runs and 2 % of
+10 or more; a step of four times the noise is found in 87 % of 10 runs and 99 % of 20."""
+LEAST_NOISE = 0.002
+"""Spread (of logs) below which differences between runs are never a step."""
+MEDIAN_STEP = 0.954
+"""Median absolute difference of two normal values of sd 1 (0.6745 x sqrt 2)."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A change for good: the first run that shows it, and the ratio of the medians around it."""
+
+    run: str
+    ratio: float
+
+
+@dataclass(frozen=True)
+class Course:
+    """One case's figures over the runs that have it, oldest first."""
+
+    case: str
+    metric: str
+    unit: str
+    runs: Sequence[str]
+    values: Sequence[float]
+    steps: Sequence[Step]
+
+
+def courses(directories: Sequence[Path], metric: str) -> tuple[list[Course], list[str]]:
+    """The course of a metric, and of its ratio between models where there is one; with notes.
+
+    Seconds of other machines than the newest run's are left out; exact figures and ratios stay.
+    """
+    whole = METRICS.get(metric.partition(".")[0])
+    if whole is None:
+        raise UsageError(f"no metric {metric!r}: choose from {', '.join(METRICS)}")
+    runs, notes = _runs(directories)
+    newest = runs[-1].fingerprint.get("id")
+    alike = [run for run in runs if run.fingerprint.get("id") == newest]
+    timed = runs if whole.exact else alike
+    if len(timed) < len(runs):
+        notes.append(
+            f"{len(runs) - len(timed)} runs of another fingerprint left out (their ratios stay)"
+        )
+    found = [_course(case, metric, timed) for case in _keys([r.figures for r in timed])]
+    found += [
+        _course(case, metric, runs, of_ratios=True) for case in _keys([r.ratios for r in runs])
+    ]
+    kept = [course for course in found if course.values]
+    if not kept:
+        raise UsageError(f"none of these runs has {metric}")
+    return kept, notes
+
+
+def _runs(directories: Sequence[Path]) -> tuple[list[Figures], list[str]]:
+    """The runs among directories, oldest first and each once; with notes of what is left out.
+
+    `results/*/` has more than runs: baselines, and what the gates keep. A baseline is its run once
+    more: counted twice, one bad run would persist.
+    """
+    others = [d for d in directories if d.is_dir() and not (d / records.ENVIRONMENT).exists()]
+    notes = [f"left out, being no runs: {', '.join(map(str, others))}"] if others else []
+    kept: dict[tuple[str, str], Path] = {}
+    for directory in [d for d in directories if d not in others]:
+        run = records.read_environment(directory)["run"]
+        first = kept.setdefault((run["started"], run["id"]), directory)
+        if first != directory:
+            notes.append(f"left out, being the same run as {first}: {directory}")
+    if len(kept) < 2:
+        raise UsageError(f"a history needs two runs or more: here are {len(kept)}")
+    return [read(directory) for _, directory in sorted(kept.items())], notes
+
+
+def _keys(tables: Sequence[dict[Key, dict[str, Value]]]) -> list[Key]:
+    return list(dict.fromkeys(key for table in tables for key in table))
+
+
+def _course(key: Key, metric: str, runs: Sequence[Figures], *, of_ratios: bool = False) -> Course:
+    having = [
+        (run.run, value)
+        for run in runs
+        for value in [(run.ratios if of_ratios else run.figures).get(key, {}).get(metric)]
+        if value is not None
+    ]
+    names, values = [name for name, _ in having], [value.value for _, value in having]
+    case = having[-1][1].case if having else ""
+    unit = having[-1][1].unit if having else ""
+    label = f"{metric} / {key[-1]}" if of_ratios else metric
+    return Course(case, label, unit, names, values, steps(names, values))
+
+
+def steps(runs: Sequence[str], values: Sequence[float]) -> list[Step]:
+    """Where a series changed for good; nothing for short series or values that are no ratios."""
+    if len(values) < LEAST_RUNS or min(values) <= 0:
+        return []
+    logs = np.log(np.asarray(values, dtype=float))
+    noise = max(float(np.median(np.abs(np.diff(logs)))) / MEDIAN_STEP, LEAST_NOISE)
+    search = ruptures.Pelt(model="l1", min_size=LEAST_SEGMENT, jump=1).fit(logs)
+    ends = search.predict(pen=PENALTY * noise * math.log(len(logs)))
+    edges = [0, *ends]
+    medians = [float(np.median(logs[a:b])) for a, b in zip(edges, ends, strict=False)]
+    return [
+        Step(runs[at], math.exp(after - before))
+        for at, before, after in zip(ends, medians, medians[1:], strict=False)
+    ]

@@ -1,0 +1,115 @@
+"""What the machine is, and what runs on it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from bench.machine.kernel import Kernel
+
+SETTINGS = (
+    *("MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD"),
+    *("OMP_", "KMP_", "GOMP_", "MKL_", "ONEDNN_", "DNNL_", "ATEN_"),
+    *("TORCHINDUCTOR_", "PYTORCH_", "TORCH_ALLOW_TF32", "NVIDIA_TF32", "CUBLAS"),
+    *("CUDA_LAUNCH_BLOCKING", "CUDA_DEVICE_MAX_CONNECTIONS", "CUDA_MODULE_LOADING"),
+)
+"""How the environment variables begin that move seconds or memory: of the C library's allocator,
+of the libraries that compute, of torch and of CUDA."""
+OURS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TORCHINDUCTOR_CACHE_DIR")
+"""Those that every worker is given anew."""
+
+
+def default_threads() -> int:
+    """Physical cores this process may use: what torch itself would take."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    physical = _known(lambda: psutil.cpu_count(logical=False)) or os.cpu_count() or 1
+    return max(1, min(physical, allowed or 1))
+
+
+def machine() -> dict[str, Any]:
+    """The hardware and operating system, without names that identify the machine or its user."""
+    return {
+        "cpu": _cpu_name(),
+        "cores_physical": _known(lambda: psutil.cpu_count(logical=False)),
+        "cores_logical": os.cpu_count(),
+        "cores_usable": default_threads(),
+        "memory_bytes": _known(lambda: psutil.virtual_memory().total),
+        "os": f"{platform.system()} {platform.release()}",
+        "architecture": platform.machine(),
+        "settings": settings(os.environ),
+    }
+
+
+def settings(variables: Mapping[str, str]) -> str:
+    """The environment variables that move results, as `NAME=value ...`; of a path its last part."""
+    found = {
+        name: " ".join(Path(part).name for part in re.split(r"[\s:]+", value))
+        for name, value in sorted(variables.items())
+        if name.startswith(SETTINGS) and name not in OURS
+    }
+    return " ".join(f"{name}={value}" for name, value in found.items())
+
+
+def _known(read: Callable[[], int | None]) -> int | None:
+    """What psutil finds; None where the system does not let it look."""
+    try:
+        return read()
+    except (psutil.Error, OSError, NotImplementedError):
+        return None
+
+
+def software() -> dict[str, Any]:
+    """Versions that decide results, and the CUDA devices torch sees (imports torch)."""
+    import numpy as np
+    import torch
+    import transformers
+
+    from bench import __version__
+
+    gpus = []
+    # Torch counts devices that a driver too old for it cannot give it.
+    for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+        gpu = torch.cuda.get_device_properties(index)
+        gpus.append({"name": gpu.name, "memory_bytes": gpu.total_memory})
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "numpy": np.__version__,
+        "bench": __version__,
+        "cuda": torch.version.cuda,
+        "mkldnn": torch.backends.mkldnn.is_available(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "gpus": gpus,
+    }
+
+
+def fingerprint(hardware: dict[str, Any], programs: dict[str, Any], threads: int) -> dict[str, Any]:
+    """What must be equal for the seconds of two runs to be comparable, with a short `id` of it."""
+    facts = {
+        "cpu": hardware["cpu"],
+        "cores_usable": hardware["cores_usable"],
+        "architecture": hardware["architecture"],
+        "threads": threads,
+        # Absent where there are none, as in runs from before they were recorded.
+        **({"settings": hardware["settings"]} if hardware.get("settings") else {}),
+        **{k: programs[k] for k in ("python", "torch", "transformers", "cpu_capability", "cuda")},
+        "gpus": [gpu["name"] for gpu in programs["gpus"]],
+    }
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    return {**facts, "id": digest[:12]}
+
+
+def _cpu_name() -> str:
+    for line in (Kernel().text("proc/cpuinfo") or "").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,248 @@
+"""The parent's side of a worker: start it, listen, time out, and tell how it ended."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Generator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol, TextIO
+
+import psutil
+
+from bench.core.errors import BenchError
+from bench.plan.options import Job
+from bench.worker.__main__ import PROBE
+from bench.worker.clock import start_stamp
+
+Event = dict[str, Any]
+
+STDERR_LINES = 3
+"""How much of a dead worker's last words goes into the reason."""
+GRACE_S = 1.0
+"""What a dead worker said is read within this time, also where a child holds its stdout open.
+
+One that has said all and closed its output gets as long to end.
+"""
+STEADY_ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
+"""With these glibc's malloc keeps what a forward frees: on both sides of the gate.
+
+Otherwise it is a process's luck, for all its life, whether each forward gives memory back and
+faults it in again: 2,500 to 21,000 page faults and up to 18 % of the time of one forward of ALBERT
+at 128 tokens were seen. That is no difference between the sides. What a user has set stands.
+"""
+WORKER = (sys.executable, "-m", "bench.worker")
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Launcher(Protocol):
+    """The seam for processes: tests put a scripted worker here."""
+
+    def run(self, job: Job, timeout_s: float) -> Generator[Event, None, None]:
+        """Do a job; yield its events, and last one `ended` event with `status` and `reason`."""
+
+
+@dataclass(frozen=True)
+class ProcessLauncher:
+    """Runs each job in a fresh Python process with the thread count set before it starts.
+
+    `program` is what is started; tests put a worker here that something happens to.
+    """
+
+    program: tuple[str, ...] = WORKER
+
+    def run(self, job: Job, timeout_s: float) -> Generator[Event, None, None]:
+        """See Launcher; `timeout_s` bounds the silence between two events."""
+        yield from _listen(job.to_json(), timeout_s, job.threads, self.program)
+
+
+def probe(timeout_s: float = 120.0) -> Event:
+    """The software and devices as a worker sees them, without importing torch here."""
+    last: Event = {}
+    for event in _listen(PROBE, timeout_s, 1):
+        if event["event"] == "software":
+            return {k: v for k, v in event.items() if k != "event"}
+        last = event
+    raise BenchError(f"torch and transformers cannot be imported: {last.get('reason')}")
+
+
+def _listen(
+    order: str, timeout_s: float, threads: int, program: tuple[str, ...] = WORKER
+) -> Generator[Event, None, None]:
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
+        process = subprocess.Popen(
+            program,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            env=worker_environment(threads),
+            cwd=ROOT,  # Python imports from here first: never from a model's or a run's directory
+            start_new_session=True,  # Ctrl-C in the terminal is the parent's to handle
+        )
+        try:
+            yield from _events(process, order, timeout_s, errors)
+        finally:
+            kill(process)
+
+
+def _events(
+    process: subprocess.Popen[str], order: str, timeout_s: float, errors: TextIO
+) -> Generator[Event, None, None]:
+    lines: queue.Queue[str | None] = queue.Queue()
+    threading.Thread(target=read_lines, args=(process, lines), daemon=True).start()
+    # A long order does not fit into the pipe, and a worker that hangs never reads it.
+    threading.Thread(target=_send, args=(process, order), daemon=True).start()
+    finished = False
+    while True:
+        try:
+            line = _next_line(process, lines, timeout_s)
+        except queue.Empty:
+            reason = f"no sign of life for {timeout_s:g} s (--timeout)"
+            yield {"event": "ended", "status": "timed-out", "reason": reason}
+            return
+        if line is None:
+            break
+        event = event_in(line)
+        if event is None:
+            continue
+        finished = finished or event["event"] in ("finished", "software")
+        yield event
+    try:
+        code = process.wait(GRACE_S if finished else timeout_s)
+    except subprocess.TimeoutExpired:
+        if finished:  # all is said: whatever keeps it is ended with it
+            yield {"event": "ended", "status": "ok", "reason": ""}
+            return
+        reason = f"it closed its output and did not end for {timeout_s:g} s (--timeout)"
+        yield {"event": "ended", "status": "timed-out", "reason": reason}
+        return
+    yield ending(code, finished, errors)
+
+
+def _send(process: subprocess.Popen[str], order: str) -> None:
+    if process.stdin is not None:
+        with suppress(
+            BrokenPipeError, ValueError
+        ):  # it died at once, or was given up: its end tells
+            process.stdin.write(order + "\n")
+            process.stdin.flush()
+
+
+def _next_line(
+    process: subprocess.Popen[str], lines: queue.Queue[str | None], timeout_s: float
+) -> str | None:
+    """The next line, None at the end; raises queue.Empty after `timeout_s` of silence.
+
+    A worker that is dead has ended, though a child of its own may hold its stdout open.
+    """
+    began = time.monotonic()
+    while True:
+        dead = process.poll() is not None
+        left = began + timeout_s - time.monotonic()
+        try:
+            return lines.get(timeout=max(0.0, min(GRACE_S, left)))
+        except queue.Empty:
+            if dead:
+                return None
+            if left <= GRACE_S:
+                raise
+
+
+def read_lines(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:
+    """Pass on whole lines; one cut off by the worker's death is no event."""
+    with suppress(ValueError):  # the parent has stopped listening and closed the pipe
+        for line in process.stdout or ():
+            if line.endswith("\n"):
+                lines.put(line)
+    lines.put(None)
+
+
+def event_in(line: str) -> Event | None:
+    """The event in a line; None for what Python's start-up printed before stdout was ours."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and "event" in event else None
+
+
+def ending(code: int, finished: bool, errors: TextIO) -> Event:
+    """The `ended` event of a process, from its exit code and what it wrote to stderr."""
+    if finished:
+        return {"event": "ended", "status": "ok", "reason": ""}
+    if code < 0:
+        names = {number.value: number.name for number in signal.Signals}
+        name = names.get(-code, f"signal {-code}")
+        hint = "; the system may have run out of memory" if name == "SIGKILL" else ""
+        reason = f"the worker was ended by {name}{hint}"
+        return {"event": "ended", "status": "killed", "reason": reason, "signal": name}
+    errors.seek(0)
+    words = [line.strip() for line in errors.read().splitlines() if line.strip()]
+    last = " | ".join(words[-STDERR_LINES:])
+    reason = f"the worker ended with exit code {code}: {last or 'it said nothing'}"
+    return {"event": "ended", "status": "failed", "reason": reason}
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """End a worker with all that it started, also where it has ended and they have not."""
+    family = []
+    if process.poll() is None:
+        with suppress(psutil.Error, OSError):  # it has just ended, or /proc cannot be read
+            family = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+    if os.name == "posix":
+        with suppress(ProcessLookupError):  # the worker leads a process group of its own
+            os.killpg(process.pid, signal.SIGKILL)
+    for member in family:
+        with suppress(psutil.NoSuchProcess):
+            member.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with suppress(BrokenPipeError):  # an order that nobody has read
+                pipe.close()
+
+
+def worker_environment(threads: int) -> dict[str, str]:
+    """The worker's environment: our packages importable, threads set, no talk with the hub."""
+    given = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    paths = [str(ROOT), *(str(Path(path).absolute()) for path in given)]
+    return {
+        **os.environ,
+        **start_stamp(),
+        "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHONUNBUFFERED": "1",
+        "TORCHINDUCTOR_CACHE_DIR": str(Path(_scratch()) / "compiled"),
+        "TMPDIR": _scratch(),
+    }
+
+
+@cache
+def _scratch() -> str:
+    """Where this command's workers keep what they export and compile, until it ends.
+
+    What an earlier run compiled would hide the time; what a worker that is ended has exported
+    would stay for ever.
+    """
+    place = tempfile.mkdtemp(prefix="bench-")
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    return place

@@ -1,0 +1,305 @@
+"""`bench run`: plan, measure case by case, keep every result at once, and sum up at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+from typing import Any, Protocol
+
+from bench.checkpoints.resolve import Checkpoint
+from bench.core.case import TIMED, Case, Measure, Model, Sampling, Status, Stop, references_of
+from bench.plan.options import Job, Source, job_batches, repeats_of
+from bench.results import store as records
+from bench.runner.capacity_search import Search, TryError
+from bench.runner.process import Event, Launcher
+from bench.runner.stopping import Looks
+
+LEAST_REPEATS = 2
+"""However short the time, an interval needs this many processes."""
+LOOK_EVERY = 2
+"""Precision is judged at `min_repeats` and then after every so many repeats: few, fixed looks."""
+
+
+class Display(Protocol):
+    """Where progress goes: a terminal, a log, or a test's list."""
+
+    def start(self, cases: Sequence[Case], sampling: Sampling) -> None:
+        """The plan is known."""
+
+    def begin(self, cases: Sequence[Case], repeat: int) -> None:
+        """These cases are measured now, together."""
+
+    def advance(self, case: Case) -> None:
+        """One repeat of a case is done."""
+
+    def finish(self, case: Case, status: Status, reason: str) -> None:
+        """A case has ended."""
+
+    def note(self, text: str) -> None:
+        """Something the user should know."""
+
+
+@dataclass
+class Runner:
+    """One run: what is to be measured, what has been, and where it goes.
+
+    `now` gives seconds of a clock that never goes back; it and `launcher` are seams for tests.
+    `stopping` says whether to stop, with a KeyboardInterrupt, as soon as nothing is half measured.
+    """
+
+    writer: records.RunWriter
+    launcher: Launcher
+    display: Display
+    sampling: Sampling
+    timeout_s: float
+    seed: int
+    models: Sequence[Model]
+    sources: dict[str, Source]
+    checkpoints: dict[str, Checkpoint | None]
+    cases: Sequence[Case]
+    text: str | None = None
+    memory_limit: int | None = None
+    now: Callable[[], float] = time.monotonic
+    stopping: Callable[[], bool] = lambda: False
+    done: dict[str, Status] = field(default_factory=dict)
+    repeats: dict[str, set[int]] = field(default_factory=dict)
+    spent: dict[str, float] = field(default_factory=dict)
+    looks: Looks = field(init=False)
+
+    def __post_init__(self) -> None:
+        planned = [(c.id, c.model) for c in self.cases]
+        self.looks = Looks(references_of(planned, self.models[0].name))
+
+    def measure(self) -> None:
+        """Measure every case that is not done yet."""
+        began = self.now()
+        if self.repeats:  # a run that is finished: what it held counts as well
+            from bench.stats.summary import looks_of
+
+            self.looks = looks_of(records.read_run(self.writer.directory))
+        for kind in Measure:
+            batches = job_batches(self._open(self.cases), kind)
+            if kind in TIMED:
+                self._sample(batches, began)
+                continue
+            if kind is Measure.CAPACITY:
+                for case in self._open(c for batch in batches for c in batch):
+                    self._capacity(case)
+                continue
+            for repeat in range(1, repeats_of(kind, self.sampling) + 1):
+                for batch in batches:
+                    self._repeat(batch, repeat)
+            for case in self._open(c for batch in batches for c in batch):
+                self._finish(case, Stop.NONE)
+
+    def _open(self, cases: Iterable[Case]) -> list[Case]:
+        return [c for c in cases if c.id not in self.done]
+
+    def _sample(self, batches: list[list[Case]], began: float) -> None:
+        """Repeats outermost, until every workload is precise or repeats or time have run out."""
+        took = 0.0
+        for repeat in range(1, self.sampling.repeats + 1):
+            limit = self.sampling.max_time_s
+            if limit and repeat > LEAST_REPEATS and self.now() - began + took > limit:
+                self.stop_all(batches, Stop.MAX_TIME)
+                return
+            start = self.now()
+            for batch in batches:
+                self._repeat(batch, repeat)
+            took = self.now() - start
+            since = repeat - self.sampling.min_repeats
+            if since >= 0 and since % LOOK_EVERY == 0:
+                self._look(batches)
+        self.stop_all(batches, Stop.BUDGET)
+
+    def stop_all(self, batches: list[list[Case]], stop: Stop) -> None:
+        """Finish whatever is still open."""
+        for case in self._open(c for batch in batches for c in batch):
+            self._finish(case, stop)
+
+    def _look(self, batches: list[list[Case]]) -> None:
+        """Finish the workloads whose ratios are known as precisely as was asked."""
+        failed = {case for case, status in self.done.items() if status is not Status.OK}
+        ready = self.looks.precise_groups(self.sampling.precision, failed)
+        for case in self._open(c for batch in batches for c in batch):
+            if case.group in ready:
+                self._finish(case, Stop.PRECISION)
+
+    def _repeat(self, batch: Sequence[Case], repeat: int) -> None:
+        """One fresh process for a batch; another one for what is left when a worker dies."""
+        left = [c for c in self._open(batch) if repeat not in self.repeats.get(c.id, ())]
+        while left:
+            started = self._job(left, repeat)
+            left = [c for c in self._open(left) if c.id not in started]
+
+    def _order(self, cases: Sequence[Case], repeat: int) -> Job:
+        """What one worker is told."""
+        return Job(
+            measure=cases[0].measure,
+            repeat=repeat,
+            cases=tuple(cases),
+            models=tuple(self.models),
+            sources=self.sources,
+            threads=max(c.threads for c in cases),
+            seed=self.seed,
+            budget_s=self.sampling.budget_s / self.sampling.repeats,
+            precision=self.sampling.precision,
+            text=self.text,
+            memory_limit=self.memory_limit,
+        )
+
+    def _capacity(self, case: Case) -> None:
+        """Find the largest batch of a case; one that does not fit is an answer, not a failure."""
+        if self.repeats.get(case.id):  # found before the run was interrupted
+            self._finish(case, Stop.NONE)
+            return
+
+        def before(tried: Case) -> None:
+            self._stop_if_asked()
+            self.display.begin([tried], 1)
+
+        job = self._order([case], 1)
+        search = Search(self.launcher, job, self.timeout_s, before, self._spend)
+        try:
+            rows = search.run()
+        except TryError as error:
+            self._fail(case, error.status, str(error))
+            return
+        if not rows:
+            self._fail(case, Status.SKIPPED, f"not even a batch of 1 fits: {search.refusal}")
+            return
+        self.writer.append_batch("measurements", case.id, 1, rows)
+        self._deliver(_Progress({case.id: case}), case.id, 1)
+        self._finish(case, Stop.NONE)
+
+    def _job(self, cases: Sequence[Case], repeat: int) -> set[str]:
+        """Run one worker; returns the cases that it began. Those it died on are failed."""
+        job = self._order(cases, repeat)
+        by_id = {c.id: c for c in cases}
+        progress = _Progress(by_id)
+        began = self.now()
+        self._stop_if_asked()
+        with closing(self.launcher.run(job, self.timeout_s + self._silence(job))) as events:
+            for event in events:
+                if event["event"] == "begin":
+                    self._stop_if_asked()
+                self._handle(event, job, progress)
+        self._spend({"workers_s": self.now() - began})
+        return progress.delivered | set(self.done)
+
+    def _stop_if_asked(self) -> None:
+        """Called where all that was begun is measured and kept."""
+        if self.stopping():
+            raise KeyboardInterrupt
+
+    def _silence(self, job: Job) -> float:
+        """Seconds for which a healthy worker may say nothing: one workload's whole sampling."""
+        if job.measure not in TIMED:
+            return 0.0
+        return job.budget_s * max(len(group) for group in job.groups())
+
+    def _handle(self, event: Event, job: Job, progress: _Progress) -> None:
+        match event["event"]:
+            case "begin":
+                progress.current = [c for c in event["cases"] if c not in self.done]
+                self.display.begin([progress.cases[c] for c in event["cases"]], job.repeat)
+            case "samples" | "measurements" as table:
+                self.writer.append_batch(table, event["case"], job.repeat, event["rows"])
+                if table == "samples":
+                    kept = [r for r in event["rows"] if r["phase"] == "sample"]
+                    walls = ((r["round"], r["wall_s"]) for r in kept)
+                    self.looks.add(event["case"], job.repeat, walls)
+                # The samples of a timed case come last: with them on disk its repeat is whole.
+                if table == "samples" or job.measure not in TIMED:
+                    self._deliver(progress, event["case"], job.repeat)
+            case "rounds" | "gemm" as table:
+                self.writer.append_batch(table, event["group"], job.repeat, event["rows"])
+            case "failed" if event["case"] not in self.done:  # a case has one end
+                case = progress.cases[event["case"]]
+                self._fail(case, Status(event["status"]), event["reason"])
+            case "finished":
+                self._spend(event["spent"])
+            case "ended":
+                self._ended(event, progress)
+
+    def _ended(self, event: Event, progress: _Progress) -> None:
+        """Blame what was being measured when a worker ended before its time.
+
+        A worker that delivered nothing at all, or that ended well and left cases out, would do the
+        same again: then all that it left is failed, so that a run always comes to an end.
+        """
+        missing = [c for c in progress.cases if c not in {*progress.delivered, *self.done}]
+        well = event["status"] == Status.OK.value
+        blamed = [c for c in missing if c in progress.current]
+        if well or not (blamed or progress.delivered):
+            blamed = missing
+        status = Status.FAILED if well else Status(event["status"])
+        for name in blamed:
+            reason = event["reason"] or "the worker ended without measuring it"
+            self._fail(progress.cases[name], status, reason)
+
+    def _deliver(self, progress: _Progress, name: str, repeat: int) -> None:
+        progress.delivered.add(name)
+        self.repeats.setdefault(name, set()).add(repeat)
+        self.display.advance(progress.cases[name])
+
+    def _spend(self, spent: dict[str, float]) -> None:
+        for key, seconds in spent.items():
+            self.spent[key] = self.spent.get(key, 0.0) + seconds
+
+    def _finish(self, case: Case, stop: Stop) -> None:
+        self._close(case, Status.OK, "", stop)
+
+    def _fail(self, case: Case, status: Status, reason: str) -> None:
+        self._close(case, status, reason, Stop.NONE)
+
+    def _close(self, case: Case, status: Status, reason: str, stop: Stop) -> None:
+        checkpoint = self.checkpoints[case.model]
+        row = {
+            **identity(case, self.sources),
+            "measure": case.measure.value,
+            "source": next(m.source for m in self.models if m.name == case.model),
+            "revision": checkpoint.revision if checkpoint else "",
+            "checkpoint_bytes": checkpoint.size if checkpoint else None,
+            "checkpoint_sha256": checkpoint.sha256 if checkpoint else "",
+            "status": status.value,
+            "reason": reason,
+            "repeats": len(self.repeats.get(case.id, ())),
+            "stop": stop.value,
+            "finished": utc_now(),
+        }
+        self.writer.append("cases", [row])
+        self.done[case.id] = status
+        self.display.finish(case, status, reason)
+
+
+@dataclass
+class _Progress:
+    """Where one worker is: all its cases, those it is at, and those it has delivered."""
+
+    cases: dict[str, Case]
+    current: list[str] = field(default_factory=list)
+    delivered: set[str] = field(default_factory=set)
+
+
+def identity(case: Case, sources: dict[str, Source]) -> dict[str, Any]:
+    """A case's id and identity columns (records.IDENTITY)."""
+    return {
+        "case": case.id,
+        "suite": case.suite,
+        "model": case.model,
+        "weights": sources[case.model].weights,
+        "device": case.device,
+        **asdict(case.variant),
+        "threads": case.threads,
+        "batch_size": case.workload.batch_size,
+        "seq_len": case.workload.seq_len,
+    }
+
+
+def utc_now() -> str:
+    """The time of day for records, never for measuring: ISO 8601, UTC, whole seconds."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,87 @@
+"""How precisely each workload is known while a run goes on, from a number per case and repeat.
+
+The samples themselves stay on disk: the memory of a run of days does not grow with them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from statistics import median
+
+from bench.core.case import group_of
+
+Minima = dict[int, float]
+"""Fastest sample of each round, in seconds."""
+
+
+@dataclass
+class Looks:
+    """What has been seen of each case; `reference` names the case that each is compared with."""
+
+    reference: Mapping[str, str]
+    _latest: dict[str, tuple[int, Minima]] = field(default_factory=dict)
+    _ratios: dict[str, dict[int, float]] = field(default_factory=dict)
+    _alone: dict[str, dict[int, float]] = field(default_factory=dict)
+    _compared: dict[str, list[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for case, reference in self.reference.items():
+            self._compared.setdefault(reference, []).append(case)
+
+    def add(self, case: str, repeat: int, samples: Iterable[tuple[int, float]]) -> None:
+        """Take in the samples of a case in a repeat: round and wall seconds of each."""
+        walls: dict[int, list[float]] = {}
+        for number, wall_s in samples:
+            walls.setdefault(number, []).append(wall_s)
+        every = [wall_s for block in walls.values() for wall_s in block]
+        if not every or median(every) <= 0:
+            return
+        self._alone.setdefault(case, {})[repeat] = math.log(median(every))
+        minima = {number: min(block) for number, block in walls.items() if min(block) > 0}
+        self._latest[case] = (repeat, minima)
+        for one, other in self._pairs(case):
+            logs = self._log_ratios(one, other, repeat)
+            if logs:
+                self._ratios.setdefault(one, {})[repeat] = median(logs)
+
+    def _pairs(self, case: str) -> list[tuple[str, str]]:
+        """The comparisons that a case has a part in."""
+        if case in self.reference:
+            return [(case, self.reference[case])]
+        return [(other, case) for other in self._compared.get(case, ())]
+
+    def _log_ratios(self, one: str, other: str, repeat: int) -> list[float]:
+        """Log-ratios of the rounds that both cases have; none before both are there."""
+        held = [self._latest.get(case, (0, {})) for case in (one, other)]
+        if any(at != repeat for at, _ in held):
+            return []
+        (_, ours), (_, theirs) = held
+        return [math.log(ours[n] / theirs[n]) for n in ours if n in theirs]
+
+    def precise_groups(self, precision: float, failed: Collection[str] = ()) -> set[str]:
+        """Groups of timed cases whose every ratio is known within +-`precision` (a fraction).
+
+        A group of one model has no ratio: there its latency itself has to be that precise.
+        """
+        from bench.stats.summary import mean_interval
+
+        compared = {
+            case: found
+            for case, found in self._ratios.items()
+            if case not in failed and self.reference[case] not in failed
+        }
+        paired = {group_of(case) for case in compared}
+        lone = {
+            case: found
+            for case, found in self._alone.items()
+            if case not in failed and group_of(case) not in paired
+        }
+        widths: dict[str, float] = {}
+        for case, found in {**compared, **lone}.items():
+            interval = mean_interval(list(found.values()))
+            group, half = group_of(case), interval.high - interval.value
+            # An interval of one process has no bounds: NaN, which is never precise enough.
+            widths[group] = max(widths.get(group, 0.0), math.inf if math.isnan(half) else half)
+        return {group for group, half in widths.items() if half <= precision}

@@ -1,0 +1,108 @@
+"""The child process: reads one job, measures it, and streams what it finds to its parent.
+
+Started as `python -m bench.worker` by `bench.runner.process`. One JSON line comes in on stdin; JSON
+lines go out on what was stdout. Whatever libraries print goes to stderr instead.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+import warnings
+from typing import Any, NoReturn, TextIO
+
+from bench.plan.options import Job
+from bench.worker.clock import NS, device_clock
+
+PR_SET_PDEATHSIG = 1
+PROBE = "probe"
+"""Sent instead of a job: report the software and devices, nothing else."""
+
+
+def main() -> NoReturn:
+    """Do one job and end; a parent that goes away ends this process too.
+
+    It ends without Python's and the libraries' exit handlers: one of torch's has been seen to wait
+    forever for a thread that was gone, with all results delivered.
+    """
+    code = 0
+    try:
+        _obey()
+    except Exception:  # noqa: BLE001 - the parent reads it as this worker's last words
+        traceback.print_exc()
+        code = 1
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _obey() -> None:
+    began = time.perf_counter_ns()
+    channel = _take_stdout()
+
+    def emit(event: dict[str, Any]) -> None:
+        channel.write(json.dumps(event) + "\n")
+        channel.flush()
+
+    _ask_kernel_to_end_with_parent()
+    order = sys.stdin.readline()
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    warnings.simplefilter("ignore")
+    if order.strip() == PROBE:
+        from bench.machine.fingerprint import software
+
+        emit({"event": "software", **software()})
+        return
+    _work(Job.from_json(order), emit, began)
+
+
+def _work(job: Job, emit: Any, began: int) -> None:
+    import torch
+    import transformers
+    from transformers import AutoModel  # noqa: F401 - the import is slow: it belongs to the start
+
+    from bench.worker.session import Session
+
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    torch.set_num_threads(job.threads)
+    clock = device_clock(job.cases[0].device)
+    spent = {"start_s": (time.perf_counter_ns() - began) * NS}
+    session = Session(job, emit, clock, spent, began * NS)
+    emit({"event": "ready"})
+    importlib.import_module(f"bench.worker.measures.{job.measure.value}").measure(session)
+    emit({"event": "finished", "spent": session.spent})
+
+
+def _take_stdout() -> TextIO:
+    """Keep the real stdout for events, and send everybody else's prints to stderr."""
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return channel
+
+
+def _ask_kernel_to_end_with_parent() -> None:
+    """Have Linux end this process with its parent, also where a library keeps Python from running.
+
+    See prctl(2); elsewhere, and where the parent was gone before this call, `_die_with_parent`
+    does.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _die_with_parent() -> None:
+    """Wait for stdin to close, which happens when the parent ends in whatever way."""
+    while os.read(0, 1024):
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""Energy of a forward: the GPU's own counter over seconds of one model alone, after its rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bench.machine.gpu import Gpu
+from bench.plan.options import ENERGY_S
+from bench.worker.clock import NS, Clock
+
+BETWEEN_LOOKS = 10
+"""Forwards between two looks at the clock, each of which waits for the device."""
+
+
+def per_forward_j(gpu: Gpu, clock: Clock, forward: Callable[[], object]) -> float | None:
+    """Joules that the whole device takes for a forward; None without such a counter.
+
+    In rounds the models take turns too fast for it, so each has some seconds of its own.
+    """
+    clock.synchronize()
+    before = gpu.energy_j()
+    if before is None:
+        return None
+    forwards, began = 0, clock.wall_ns()
+    while (clock.wall_ns() - began) * NS < ENERGY_S:
+        for _ in range(BETWEEN_LOOKS):
+            forward()
+        clock.synchronize()
+        forwards += BETWEEN_LOOKS
+    after = gpu.energy_j()
+    return None if after is None else (after - before) / forwards

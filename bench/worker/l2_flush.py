@@ -1,0 +1,23 @@
+"""Empties a CUDA device's L2 before a sample, for the cold mode: what was there is overwritten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bench.core.axes import Cache
+from bench.core.case import Case
+
+
+def flusher(case: Case) -> Callable[[], object] | None:
+    """A call that fills the L2 with zeros on the current stream; None in the warm mode.
+
+    The buffer has the size that the device reports for its L2, so that a read of anything that was
+    there before goes to memory. It runs before the sample's first event and so is in no time.
+    """
+    if case.variant.cache != Cache.COLD.value:
+        return None
+    import torch
+
+    size = torch.cuda.get_device_properties(case.device).L2_cache_size
+    buffer = torch.empty(size, dtype=torch.uint8, device=case.device)
+    return buffer.zero_

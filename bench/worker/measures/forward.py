@@ -1,0 +1,294 @@
+"""Times forwards: all cases of a group loaded together and sampled in turn."""
+
+from __future__ import annotations
+
+import gc
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from bench.core.axes import REFERENCE, Backend, Cache, Compile, Variant
+from bench.core.case import Case, Compares, Workload
+from bench.core.flops import forward_flops
+from bench.machine import gpu
+from bench.worker import reference_gemm as gemm
+from bench.worker.backends.base import Engine, Inputs, build, compiling, module_outputs, require
+from bench.worker.clock import NS
+from bench.worker.energy import per_forward_j
+from bench.worker.l2_flush import flusher
+from bench.worker.loading import make_inputs
+from bench.worker.monitor import Reading, RoundWatch
+from bench.worker.numerics import check
+from bench.worker.sampler import Limits, Sampler, Timed, Yardstick
+from bench.worker.session import Session
+
+if TYPE_CHECKING:
+    import torch
+
+Key = tuple[str, Variant, int]
+CHECKED_TOKENS = 16
+CAPTURED = 3
+"""From this call on a CUDA graph is replayed: the first compiles, the second captures."""
+
+
+@dataclass
+class Loaded:
+    """An engine with, by case id, its inputs and what the reference gives for their first row."""
+
+    engine: Engine
+    inputs: dict[str, Inputs]
+    expected: dict[str, list[torch.Tensor]] = field(default_factory=dict)
+
+
+def measure(session: Session) -> None:
+    """Load every model and variant once, then sample each workload of the job over all of them."""
+    engines = load_all(session)
+    gc.collect()
+    gc.freeze()
+    for group in session.job.groups():
+        cases = [case for case in group if key_of(case) in engines]
+        if cases:
+            session.begin(cases)
+            measure_group(session, engines, cases)
+
+
+def key_of(case: Case) -> Key:
+    """What cases share that run in one engine; only torch takes another number of threads."""
+    own = case.variant.backend != Backend.TORCH.value
+    return (case.model, case.variant, case.threads if own else 0)
+
+
+def load_all(session: Session) -> dict[Key, Loaded]:
+    """Make the engine of every model and variant; one that fails is reported and left out."""
+    engines: dict[Key, Loaded] = {}
+    for key in dict.fromkeys(key_of(case) for case in session.job.cases):
+        cases = [case for case in session.job.cases if key_of(case) == key]
+        session.begin(cases)
+        try:
+            engines[key] = load_engine(session, cases)
+        except Exception as error:  # noqa: BLE001 - whatever a model raises becomes its reason
+            session.failed(cases, error)
+    return engines
+
+
+def load_engine(session: Session, cases: list[Case]) -> Loaded:
+    """Load the model and make its variant; the reference's outputs are taken before.
+
+    Sameness does not change from process to process, so it is looked at in the first repeat.
+    """
+    import torch
+
+    first, seed = cases[0], session.job.seed
+    require(first.variant, first.device)
+    module = session.load(first, REFERENCE.with_head(first.variant.head))
+    inputs: dict[str, Inputs] = {
+        case.id: make_inputs(module, _shape(case), case.device, seed) for case in cases
+    }
+    expected = {}
+    if session.job.repeat == 1:
+        with torch.inference_mode():
+            for case in cases:
+                expected[case.id] = _outputs(module_outputs(module(**_first_row(inputs[case.id]))))
+    with session.spend("load_s"):
+        engine = build(
+            module,
+            first.variant,
+            first.device,
+            _first_row(inputs[first.id]),
+            threads=first.threads,
+            sizes_vary=not first.workload.seq_len,
+        )
+    return Loaded(engine, inputs, expected)
+
+
+def _shape(case: Case) -> Workload:
+    """The workload of the inputs that are checked: a text's batches come later, each its own."""
+    return case.workload if case.workload.seq_len else Workload(1, CHECKED_TOKENS)
+
+
+def _first_row(inputs: Inputs) -> dict[str, torch.Tensor]:
+    """A batch of its first sequence alone: rows do not depend on each other."""
+    return {name: value[:1] for name, value in inputs.items()}
+
+
+def _outputs(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+    """The first row of each output, in float32 on the CPU."""
+    return [one[:1].float().cpu() for one in tensors]
+
+
+def measure_group(session: Session, engines: dict[Key, Loaded], cases: list[Case]) -> None:
+    """Check, warm up, sample and report the cases of one workload."""
+    facts: dict[str, dict[str, float]] = {}
+    forwards: dict[str, Callable[[], object]] = {}
+
+    def prepare(case: Case) -> Callable[[], object]:
+        loaded = engines[key_of(case)]
+        facts[case.id] = checked(session, loaded, case)
+        forwards[case.id] = with_threads(loaded.engine.bind(loaded.inputs[case.id]), case)
+        settle(session, case, [forwards[case.id]])
+        return forwards[case.id]
+
+    before = Reading.now()
+    found, products = sample(session, cases, prepare)
+    disturbed = Reading.now().metrics(before)
+    for case in cases:
+        if case.id in found:
+            values = facts[case.id] | disturbed | share(session, case, found[case.id], products)
+            try:
+                values |= energy(session, case, forwards[case.id])
+            except Exception as error:  # noqa: BLE001 - see load_all
+                session.failed([case], error)
+                continue
+            session.measured(case, values)
+            session.samples(case, found[case.id])  # last: they say that this repeat is whole
+
+
+def checked(session: Session, loaded: Loaded, case: Case) -> dict[str, float]:
+    """Run a case's forward once and hold it against the reference; metrics of what was seen.
+
+    Nothing is run or seen where there is no reference's output (later processes).
+    Raises BenchError when its output is not the reference's.
+    """
+    if case.id not in loaded.expected:
+        return {}
+    engine, facts = loaded.engine, dict(loaded.engine.facts)
+    forward = with_threads(engine.bind(loaded.inputs[case.id]), case)
+    session.clock.synchronize()
+    began = session.clock.wall_ns()
+    with compiling(case.variant, case.id):
+        result = forward()
+    session.clock.synchronize()
+    if case.variant.compile != Compile.NONE.value:
+        facts["compile_time"] = (session.clock.wall_ns() - began) * NS
+    got = _outputs(engine.tensors(result))
+    facts["output_error"] = check(got, loaded.expected[case.id], case.variant.dtype)
+    return facts
+
+
+def settle(session: Session, case: Case, forwards: Iterable[Callable[[], object]]) -> None:
+    """Run what is compiled, or runs on a device, one forward per shape, until it has its last form.
+
+    What a first call compiles or sets up, and with CUDA graphs the second captures, is no part of
+    warming up, which ends after one long forward and tells how long a warm one takes; nor is it in
+    a sample of a text, whose shapes come as rounds do.
+    """
+    compiled, has_device = case.variant.compile != Compile.NONE.value, session.clock.has_device
+    if not compiled and not has_device:
+        return
+    with compiling(case.variant, case.id):
+        for forward in forwards:
+            for _ in range(CAPTURED if compiled and has_device else 1):
+                forward()
+    session.clock.synchronize()
+
+
+def with_threads(forward: Callable[[], Any], case: Case) -> Callable[[], Any]:
+    """The forward with its own number of threads, where the cases of a group differ in it.
+
+    Setting the number costs under a microsecond; what it does to caches and threads falls on the
+    first forward after a switch, which is left out.
+    """
+    if case.compares is not Compares.THREADS:
+        return forward
+    import torch
+
+    def threaded() -> Any:
+        if torch.get_num_threads() != case.threads:
+            torch.set_num_threads(case.threads)
+        return forward()
+
+    return threaded
+
+
+def energy(session: Session, case: Case, forward: Callable[[], object]) -> dict[str, float]:
+    """Energy per sequence, where the device counts it; in the first process alone.
+
+    Not with a cold L2: what empties it takes energy of its own.
+    """
+    import torch
+
+    if case.variant.cache == Cache.COLD.value:
+        return {}
+    device = gpu.find(case.device)
+    if device is None or session.job.repeat > 1:
+        return {}
+    with torch.inference_mode(), session.spend("energy_s"):
+        found = per_forward_j(device, session.clock, forward)
+    return {} if found is None else {"energy_per_sequence": found / case.workload.batch_size}
+
+
+def share(
+    session: Session, case: Case, found: list[Timed], products: list[Timed]
+) -> dict[str, float]:
+    """How fast the case ran beside the matrix product; nothing where its FLOPs are not known."""
+    arch = session.named(case.model)[0].architecture
+    if arch is None:
+        return {}
+    counted = forward_flops(arch, case.workload, case.variant.head)
+    return gemm.share(case, lambda _: counted, found, products)
+
+
+def sample(
+    session: Session,
+    cases: list[Case],
+    prepare: Callable[[Case], Callable[[], object]],
+    begin_round: Callable[[int], object] | None = None,
+) -> tuple[dict[str, list[Timed]], list[Timed]]:
+    """Warm up and sample one workload; a case that fails leaves the others to go on.
+
+    `prepare` makes a case's forward; `begin_round` hears the number of each round as it begins.
+    Returns all timed forwards by case, without the cases that failed, and the matrix products that
+    were timed beside them.
+    """
+    import torch
+
+    job, device = session.job, cases[0].device
+    try:
+        product = gemm.product(device, cases[0].variant.dtype)
+        yardstick = Yardstick(with_threads(product, replace(cases[0], threads=job.threads)))
+        watch = RoundWatch(session.clock, gpu=gpu.find(device))
+    except Exception as error:  # noqa: BLE001 - see load_all
+        session.failed(cases, error)
+        return {}, []
+    flushes: dict[str, Callable[[], object]] = {}
+    sampler = Sampler(
+        session.clock,
+        random.Random(f"{job.seed}/{job.repeat}/{cases[0].group}"),  # noqa: S311 - an order, not a key
+        Limits(job.budget_s * len(cases), job.precision / 2),
+        watch,
+        yardstick,
+        flushes,
+    )
+    forwards: dict[str, Callable[[], object]] = {}
+    warm: dict[str, list[Timed]] = {}
+    with torch.inference_mode():
+        for case in cases:
+            try:
+                forward = prepare(case)
+                if (flush := flusher(case)) is not None:
+                    flushes[case.id] = flush
+                with session.spend("timed_s"):
+                    warm[case.id] = sampler.warm_up(case.id, forward)
+                forwards[case.id] = forward
+            except Exception as error:  # noqa: BLE001, PERF203 - see load_all
+                session.failed([case], error)
+        if not forwards:
+            return {}, []
+        warm_s = {name: warm[name][-1].wall_s for name in forwards}
+        try:
+            with session.spend("timed_s"):
+                samples = sampler.rounds(forwards, warm_s, begin_round)
+        except Exception as error:  # noqa: BLE001 - see load_all
+            session.failed([c for c in cases if c.id in forwards], error)
+            return {}, []
+    session.rounds(cases[0].group, watch.rows)
+    session.products(cases[0].group, yardstick.samples)
+    timed = {name: warm[name] + samples[name] for name in forwards}
+    spent = {
+        "forwards_s": sum(t.wall_s for one in timed.values() for t in one),
+        "gemm_s": sum(t.wall_s for t in yardstick.samples),
+    }
+    for name, seconds in spent.items():
+        session.spent[name] = session.spent.get(name, 0.0) + seconds
+    return timed, yardstick.samples

@@ -1,0 +1,146 @@
+"""Measures memory of a case in a process of its own: weights, activations, peak RSS, load time."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from bench.core.axes import DEFAULT_ATTENTION, Dtype, Head
+from bench.core.case import Case
+from bench.core.flops import peak_activation_bytes
+from bench.machine import gpu
+from bench.worker.loading import bind
+from bench.worker.measures.static import weight_bytes
+from bench.worker.session import Session
+
+KIB = 1024
+
+
+def measure(session: Session) -> None:
+    """Measure every case of the job; a job for memory holds one."""
+    session.each(_measure)
+
+
+def _measure(session: Session, case: Case) -> dict[str, float]:
+    import torch
+
+    session.import_model_code(case)  # part of the libraries' baseline
+    session.clock.synchronize()  # what a device's first use sets up in this process, likewise
+    baseline = resident()
+    reset_peak_rss()
+    module = session.load(case)
+    values = {
+        "load_time": session.spent["load_s"],
+        "weight_bytes": float(sum(weight_bytes(module).values())),
+    }
+    if baseline is not None:
+        values["load_peak_rss_bytes"] = float(peak_rss() - baseline)
+    forward = bind(module, case.workload, case.device, session.job.seed)
+    with torch.inference_mode(), session.spend("memory_s"):
+        if case.device.startswith("cuda"):
+            return values | _cuda(forward, case.device)
+        reset_peak_rss()
+        forward()
+        if baseline is not None:
+            values["peak_rss_bytes"] = float(peak_rss() - baseline)
+        values["peak_activation_bytes"] = float(peak_allocated_bytes(forward))
+    # The formula is for the base model with SDPA in float32: in other dtypes CPU operators keep
+    # temporaries of their own.
+    arch = session.named(case.model)[0].architecture
+    formula = arch and peak_activation_bytes(arch, case.workload)
+    usual = (Dtype.FLOAT32.value, DEFAULT_ATTENTION, Head.FEATURES.value)
+    if formula and (case.variant.dtype, case.variant.attention, case.variant.head) == usual:
+        values["peak_activation_bytes_formula"] = float(formula)
+    return values
+
+
+def _cuda(forward: Callable[[], object], device: str) -> dict[str, float]:
+    """Peaks of CUDA's caching allocator over one warm forward; activations are the rise in it."""
+    import torch
+
+    forward()
+    torch.cuda.synchronize(device)
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats(device)
+    before = torch.cuda.memory_allocated(device)
+    forward()
+    torch.cuda.synchronize(device)
+    device_memory = gpu.find(device)
+    own = device_memory.own_bytes() if device_memory else None
+    return ({} if own is None else {"cuda_process_bytes": float(own)}) | {
+        "cuda_peak_allocated_bytes": torch.cuda.max_memory_allocated(device),
+        "cuda_peak_reserved_bytes": torch.cuda.max_memory_reserved(device),
+        "peak_activation_bytes": torch.cuda.max_memory_allocated(device) - before,
+    }
+
+
+def peak_allocated_bytes(call: Callable[[], object]) -> int:
+    """Most bytes alive at once that torch's CPU allocator handed out during `call`, exactly.
+
+    The profiler sees each allocation and release of the allocator, temporaries inside operators
+    included; tensors made before the call do not count.
+    """
+    from torch.profiler import ProfilerActivity, profile
+
+    with (
+        _quiet_stderr(),
+        profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler,
+    ):
+        result = call()
+    del result
+    alive = peak = 0
+    for event in profiler.profiler.kineto_results.events():
+        if event.name() == "[memory]":
+            alive += event.nbytes()
+            peak = max(peak, alive)
+    return peak
+
+
+@contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Keep the profiler's announcements of itself, written by C++ code, off the terminal."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with Path(os.devnull).open("w", encoding="utf-8") as nothing:
+        os.dup2(nothing.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def resident() -> int | None:
+    """Bytes of resident memory now; None where the system hides it (an unreadable /proc)."""
+    try:
+        return int(psutil.Process().memory_info().rss)
+    except (psutil.Error, OSError):
+        return None
+
+
+def reset_peak_rss() -> None:
+    """Set the kernel's high-water mark of this process back to its present size (Linux)."""
+    clear = Path("/proc/self/clear_refs")
+    if clear.exists():
+        clear.write_text("5")
+
+
+def peak_rss() -> int:
+    """The process's high-water mark of resident memory, in bytes.
+
+    Linux: since the last reset. macOS: since the process began, which is why memory is measured in
+    a process of its own. Source: proc(5), getrusage(2).
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(s for s in status.read_text().splitlines() if s.startswith("VmHWM:"))
+        return int(line.split()[1]) * KIB
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used if sys.platform == "darwin" else used * KIB

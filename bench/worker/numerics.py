@@ -1,0 +1,49 @@
+"""Whether a variant computes the same as float32 step by step, before anything of it is timed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bench.core.axes import Dtype
+from bench.core.errors import BenchError
+
+if TYPE_CHECKING:
+    import torch
+
+TOLERANCE = {
+    Dtype.FLOAT32.value: 1e-4,
+    Dtype.FLOAT16.value: 2e-2,
+    Dtype.BFLOAT16.value: 1e-1,
+    Dtype.INT8.value: 5e-1,
+}
+"""Relative error above which a variant counts as another function, by dtype.
+
+Some ten times what full-size models show here (5e-7, 1.5e-3, 1.2e-2, 4e-2): rounding stays below,
+a wrong mask, layer or layout does not. Whether a quantised model is good enough is another
+question, which its error in the results helps to ask.
+"""
+
+
+def relative_error(got: Sequence[torch.Tensor], expected: Sequence[torch.Tensor]) -> float:
+    """Largest ||got - expected|| / ||expected|| over the outputs; infinite where one is no number.
+
+    Raises BenchError when the outputs are not of the same number and shapes.
+    """
+    shapes = [[tuple(one.shape) for one in outputs] for outputs in (got, expected)]
+    if shapes[0] != shapes[1]:
+        raise BenchError(f"its outputs have the shapes {shapes[0]}, not {shapes[1]}")
+    errors = [float((a - b).norm() / b.norm()) for a, b in zip(got, expected, strict=True)]
+    return max((e if math.isfinite(e) else math.inf for e in errors), default=math.inf)
+
+
+def check(got: Sequence[torch.Tensor], expected: Sequence[torch.Tensor], dtype: str) -> float:
+    """The relative error; raises BenchError when it is above what the dtype explains."""
+    error = relative_error(got, expected)
+    if error > TOLERANCE[dtype]:
+        raise BenchError(
+            f"its output differs from float32 eager by {error:.2g} "
+            f"(at most {TOLERANCE[dtype]:g} is rounding in {dtype})"
+        )
+    return error

@@ -1,0 +1,272 @@
+"""Interleaved rounds: every model in turn, in balanced order, until precise or out of budget.
+
+A round runs a block of forwards of each model. The first forward after another model ran finds the
+caches cold and is marked `switch`. Orders come in balanced sets (AB then BA for two models, a
+rotated square for more), re-drawn for each set, so that drift falls on all models alike.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, Protocol
+
+from bench.worker.clock import NS, Clock, Mark
+
+Forward = Callable[[], object]
+
+WARMUP_S = 0.5
+"""Warm up for at least this long, so that frequency, caches and allocator have settled ..."""
+WARMUP_FORWARDS = 2
+"""... and at least this often: the first forward of a process also sets libraries up."""
+LONG_FORWARD_S = 1.0
+"""A forward this long warms up by itself: what it sets up once is a small part of it."""
+BLOCK_S = 0.15
+"""A model's block of forwards lasts about this long: short enough that all see the same load."""
+MAX_BLOCK = 5
+"""More forwards in a block find no faster minimum worth their time."""
+FIRST_LOOK = 8
+"""Rounds before precision is first judged; it is judged again at each doubling."""
+
+
+PATIENCE = 10
+"""How many budgets to wait for a round that nothing disturbed, before giving the workload up."""
+
+
+class Watch(Protocol):
+    """Looks at the machine between rounds."""
+
+    def begin(self) -> None:
+        """A round begins now."""
+
+    def end(self, number: int) -> bool:
+        """A round has ended; whether its samples can be used."""
+
+
+@dataclass(frozen=True)
+class Timed:
+    """One timed forward, in seconds; `at_s` counts from the clock's own zero.
+
+    `phase` is `warmup`, `switch`, `tokenize`, `sample`, or `disturbed` in a round that cannot be
+    used.
+    """
+
+    phase: str
+    round: int
+    at_s: float
+    wall_s: float
+    cpu_s: float
+    host_s: float | None = None
+    """How long the host was busy with it, where `wall_s` is the device's time.
+
+    In a round that includes waiting for what the device has queued; in the warm-up it does not.
+    """
+
+
+class Running(NamedTuple):
+    """A forward that was begun: phase, round, and the moments around its call."""
+
+    phase: str
+    round: int
+    start: Mark
+    stop: Mark
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to stop: `budget_s` of sampling for all models together, or the wanted precision.
+
+    `precision` is the half-width of the 95 % interval of the median log-ratio within this process.
+    """
+
+    budget_s: float
+    precision: float
+
+
+YARDSTICK = "(yardstick)"
+YARDSTICK_BLOCK = 3
+"""Samples of a yardstick in a round, of which the fastest counts: a tenth of a round or less."""
+
+
+@dataclass
+class Yardstick:
+    """A fixed piece of work, run at the start of each round; `samples` keeps every run of it."""
+
+    work: Forward
+    samples: list[Timed] = field(default_factory=list)
+
+
+@dataclass
+class Sampler:
+    """Samples the forwards of one workload; the clock and the random order are its seams."""
+
+    clock: Clock
+    rng: random.Random
+    limits: Limits
+    watch: Watch | None = None
+    yardstick: Yardstick | None = None
+    before: Mapping[str, Callable[[], object]] = field(default_factory=dict)
+    """By name, what is called before each forward and belongs to no time."""
+    _last: str = field(default="", init=False)
+
+    def warm_up(self, name: str, forward: Forward) -> list[Timed]:
+        """Run one model until it is warm; every forward is kept, marked `warmup`."""
+        timed: list[Timed] = []
+        began = self.clock.wall_ns()
+        while len(timed) < WARMUP_FORWARDS or (self.clock.wall_ns() - began) * NS < WARMUP_S:
+            running = self._run(name, forward, "warmup", 0)
+            self.clock.synchronize()
+            timed.extend(self._read([running]))
+            if timed[-1].wall_s > LONG_FORWARD_S:
+                break
+        self._last = name
+        return timed
+
+    def rounds(
+        self,
+        forwards: dict[str, Forward],
+        warm_s: dict[str, float],
+        begin_round: Callable[[int], object] | None = None,
+    ) -> dict[str, list[Timed]]:
+        """Sample all `forwards` in rounds; `warm_s` is a warm duration of each, to size blocks.
+
+        `begin_round` hears each round's number, so that inputs can change from round to round.
+        """
+        samples: dict[str, list[Timed]] = {name: [] for name in forwards}
+        minima: dict[str, list[float]] = {name: [] for name in forwards}
+        # One size for all: a minimum of more forwards is lower, and would favour its model.
+        size = block_size(sum(warm_s.values()) / len(warm_s))
+        began = self.clock.wall_ns()
+        for count, order in enumerate(balanced_orders(list(forwards), self.rng), start=1):
+            if begin_round is not None:
+                begin_round(count)
+            for name, block in self._round(order, forwards, size, count).items():
+                samples[name].extend(block)
+                minima[name].extend(_minimum(block))
+            if count % len(order):  # a set of orders is only balanced when it is whole
+                continue
+            if self._spent(began, kept=bool(minima[order[0]])):
+                break
+            if _is_look(count, len(order)) and self._precise(list(minima.values())):
+                break
+        return samples
+
+    def _round(
+        self, order: list[str], forwards: dict[str, Forward], size: int, count: int
+    ) -> dict[str, list[Timed]]:
+        """A block of each model; all of it marked when the round cannot be used."""
+        if self.watch is not None:
+            self.watch.begin()
+        fixed: list[Running] = []
+        if self.yardstick is not None:
+            # Under a name of its own, so that it is a switch and the next model's forward as well.
+            fixed = self._block(YARDSTICK, self.yardstick.work, YARDSTICK_BLOCK, count)
+        running = {name: self._block(name, forwards[name], size, count) for name in order}
+        self.clock.synchronize()
+        products = self._read(fixed)
+        blocks = {name: self._read(block) for name, block in running.items()}
+        if self.watch is not None and not self.watch.end(count):
+            products = _disturbed(products)
+            blocks = {name: _disturbed(block) for name, block in blocks.items()}
+        if self.yardstick is not None:
+            self.yardstick.samples.extend(products)
+        return blocks
+
+    def _spent(self, began: int, *, kept: bool) -> bool:
+        """Whether the budget is; it is stretched while there is no round that can be used."""
+        spent_s = (self.clock.wall_ns() - began) * NS
+        if not kept and spent_s >= PATIENCE * self.limits.budget_s:
+            raise RuntimeError("every round was disturbed: the machine slept, or its clock was set")
+        return kept and spent_s >= self.limits.budget_s
+
+    def _block(self, name: str, forward: Forward, size: int, count: int) -> list[Running]:
+        block = []
+        if self._last != name:
+            block.append(self._run(name, forward, "switch", count))
+            self._last = name
+        block.extend(self._run(name, forward, "sample", count) for _ in range(size))
+        return block
+
+    def time(self, forward: Forward, forwards: int) -> list[float]:
+        """Seconds of a few forwards, without rounds: for comparing this way to time with others."""
+        running = [self._run("", forward, "sample", 0) for _ in range(forwards)]
+        self.clock.synchronize()
+        return [timed.wall_s for timed in self._read(running)]
+
+    def _run(self, name: str, forward: Forward, phase: str, count: int) -> Running:
+        """Begin one forward; a device may still be at it afterwards."""
+        if name in self.before:
+            self.before[name]()
+        start = self.clock.start()
+        forward()
+        return Running(phase, count, start, self.clock.stop())
+
+    def _read(self, block: Sequence[Running]) -> list[Timed]:
+        """What the forwards of a block took; the device is done."""
+        clock = self.clock
+        return [
+            Timed(
+                phase,
+                count,
+                start.wall_ns * NS,
+                clock.seconds(start, stop),
+                (stop.cpu_ns - start.cpu_ns) * NS,
+                (stop.wall_ns - start.wall_ns) * NS if clock.has_device else None,
+            )
+            for phase, count, start, stop in block
+        ]
+
+    def _precise(self, minima: Sequence[Sequence[float]]) -> bool:
+        if len(minima[0]) < FIRST_LOOK:  # too many rounds were disturbed
+            return False
+        reference = minima[0] if len(minima) > 1 else [1.0] * len(minima[0])
+        others = minima[1:] or minima
+        return all(
+            median_half_width([math.log(a / b) for a, b in zip(other, reference, strict=True)])
+            <= self.limits.precision
+            for other in others
+        )
+
+
+def _disturbed(block: Sequence[Timed]) -> list[Timed]:
+    """The same forwards, marked as of a round that cannot be used."""
+    return [replace(timed, phase="disturbed") for timed in block]
+
+
+def _minimum(block: Sequence[Timed]) -> list[float]:
+    """The fastest sample of a block; none where the block cannot be used."""
+    walls = [t.wall_s for t in block if t.phase == "sample"]
+    return [min(walls)] if walls else []
+
+
+def balanced_orders(names: list[str], rng: random.Random) -> Iterator[list[str]]:
+    """Endless orders in sets in which each model stands at each place equally often."""
+    while True:
+        base = rng.sample(names, len(names))
+        yield from (base[i:] + base[:i] for i in range(len(base)))
+
+
+def block_size(forward_s: float) -> int:
+    """Forwards in a block where a warm forward takes `forward_s` seconds."""
+    return max(1, min(MAX_BLOCK, round(BLOCK_S / max(forward_s, 1e-9))))
+
+
+def median_half_width(values: Sequence[float]) -> float:
+    """Half the width of the 95 % order-statistic interval of the median (normal approximation)."""
+    ordered, n = sorted(values), len(values)
+    reach = 0.98 * math.sqrt(n)
+    low, high = math.floor((n - 1) / 2 - reach), math.ceil((n - 1) / 2 + reach)
+    return (ordered[min(high, n - 1)] - ordered[max(low, 0)]) / 2
+
+
+def _is_look(count: int, models: int) -> bool:
+    """Whether `count` is a pre-planned look: the first whole set at FIRST_LOOK, 2x, 4x ... rounds.
+
+    Few and fixed, since looking after every round would stop at lucky moments.
+    """
+    look = FIRST_LOOK
+    while look < count - models + 1:
+        look *= 2
+    return count - models < look <= count

@@ -1,0 +1,388 @@
+import pytest
+from fakes import MEASURED_BY, FakeClock, cut, ended, found, pair, statuses, worker_events
+
+from bench.core.case import Measure, Sampling, Status
+from bench.runner.finalize import time_spent
+
+KILLED = ended("killed", "the worker was ended by SIGKILL")
+
+
+def begins(*models):
+    """True of the event in which a worker turns to exactly these models."""
+    return lambda e: e["event"] == "begin" and [c.split("/")[1] for c in e["cases"]] == [*models]
+
+
+def first(script, then=worker_events):
+    """A script for the first job, and another for all that follow."""
+    jobs = []
+
+    def chosen(job):
+        jobs.append(job)
+        return (script if len(jobs) == 1 else then)(job)
+
+    return chosen
+
+
+def test_every_case_is_measured_and_closed_once(make):
+    """All kinds of measurement end with one row per case, and every repeat has its samples."""
+    cases = [
+        *pair(measure=Measure.STATIC),
+        *pair(measure=Measure.MEMORY, batch_size=2),
+        *pair(seq_len=8),
+    ]
+    runner = make(cases, sampling=Sampling(repeats=3, precision=1e-6))
+    runner.measure()
+    assert statuses(runner) == {c.id: "ok" for c in cases}
+    run = found(runner)
+    assert set(run.samples["repeat"]) == {1, 2, 3}
+    assert dict(zip(run.cases["case"], run.cases["repeats"], strict=True)) == {
+        c.id: 1 if c.measure is Measure.STATIC else 3 for c in cases
+    }
+    kinds = [job.measure for job in runner.launcher.jobs]
+    assert kinds == [Measure.STATIC] + 6 * [Measure.MEMORY] + 3 * [Measure.FORWARD]
+
+
+def test_repeats_are_outermost(make):
+    """Every workload has its first process before any has its second."""
+    cases = [*pair(), *pair(dtype="bfloat16")]
+    runner = make(cases)
+    runner.measure()
+    order = [(job.repeat, job.cases[0].variant.dtype) for job in runner.launcher.jobs]
+    assert order == [(1, "bfloat16"), (1, "float32"), (2, "bfloat16"), (2, "float32")]
+
+
+def test_a_case_is_on_disk_as_soon_as_it_is_measured(make):
+    """Between two events of a worker the file already holds what came before."""
+    seen = []
+    cases = [*pair(), *pair(seq_len=8)]
+
+    def script(job):
+        for event in worker_events(job):
+            yield event
+            if event["event"] == "samples":
+                seen.append(set(found(runner).samples["case"]))
+
+    runner = make(cases, script, sampling=Sampling(repeats=1, min_repeats=1))
+    runner.measure()
+    assert [len(ids) for ids in seen] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        ("failed", "ValueError: no"),
+        ("out-of-memory", "MemoryError"),
+        ("timed-out", "x"),
+        ("killed", "y"),
+    ],
+)
+def test_a_case_that_fails_is_a_row_with_its_reason(make, status, reason):
+    """The worker says which case cannot be measured; the others go on."""
+    cases = pair()
+
+    def script(job):
+        told = False
+        for event in worker_events(job):
+            if event.get("case") != cases[1].id:
+                yield event
+            elif not told:
+                told = True
+                facts = {"status": status, "reason": reason}
+                yield {"event": "failed", "case": cases[1].id, **facts}
+
+    runner = make(cases, script)
+    runner.measure()
+    assert statuses(runner) == {cases[0].id: "ok", cases[1].id: status}
+    assert list(found(runner).cases["reason"]) == [reason, ""]
+    assert [len(job.cases) for job in runner.launcher.jobs] == [2, 1]
+
+
+def test_a_case_that_fails_twice_is_closed_once(make):
+    """Two rows of a case would make the whole run unreadable."""
+    cases = pair()
+
+    def script(job):
+        for event in worker_events(job):
+            if event.get("case") != cases[1].id:
+                yield event
+            else:
+                facts = {"status": "failed", "reason": event["event"]}
+                yield {"event": "failed", "case": cases[1].id, **facts}
+
+    runner = make(cases, script)
+    runner.measure()
+    assert statuses(runner) == {cases[0].id: "ok", cases[1].id: "failed"}
+
+
+def test_death_while_loading_is_blamed_on_that_model(make):
+    """All workloads of the model that was loading are failed; a new worker takes the rest."""
+    cases = [*pair(), *pair(seq_len=8)]
+    runner = make(
+        cases, first(lambda job: cut(worker_events(job), begins("albert", "albert"), KILLED))
+    )
+    runner.measure()
+    assert statuses(runner) == {c.id: "killed" if c.model == "albert" else "ok" for c in cases}
+    assert [len(job.cases) for job in runner.launcher.jobs] == [4, 2, 2]
+
+
+def test_death_while_sampling_is_blamed_on_that_workload(make):
+    """What was delivered stays, what had not begun is measured by a new worker."""
+    cases = [*pair(), *pair(seq_len=8), *pair(seq_len=4)]
+    at_second = [False]
+
+    def second_group(event):
+        if begins("bert", "albert")(event):
+            at_second[0] = event["cases"][0].endswith("s8")
+        return at_second[0]
+
+    runner = make(cases, first(lambda job: cut(worker_events(job), second_group, KILLED)))
+    runner.measure()
+    assert statuses(runner) == {c.id: "killed" if c.workload.seq_len == 8 else "ok" for c in cases}
+    assert [[c.workload.seq_len for c in job.cases] for job in runner.launcher.jobs] == [
+        [16, 16, 8, 8, 4, 4],
+        [4, 4],
+        [16, 16, 4, 4],
+    ]
+
+
+@pytest.mark.parametrize("status", ["killed", "failed", "timed-out"])
+def test_death_after_delivering_costs_nothing(make, status):
+    """A worker that dies when all was told has done its job."""
+    end = ended(status, "late")
+    cases = pair()
+    last = cases[1].id
+    runner = make(
+        cases,
+        lambda job: cut(
+            worker_events(job),
+            lambda e: e["event"] == "samples" and e["case"] == last,
+            end,
+        ),
+    )
+    runner.measure()
+    assert set(statuses(runner).values()) == {"ok"}
+    assert len(runner.launcher.jobs) == 2
+
+
+def test_a_timed_case_is_delivered_with_its_samples(make):
+    """A worker that dies between a case's disturbances and its samples has not measured it."""
+    cases = pair()
+    last = cases[1].id
+    runner = make(
+        cases,
+        lambda job: cut(
+            worker_events(job),
+            lambda e: e["event"] == "measurements" and e["case"] == last,
+            KILLED,
+        ),
+    )
+    runner.measure()
+    assert statuses(runner) == {cases[0].id: "ok", last: "killed"}
+
+
+def test_a_hole_among_the_repeats_is_filled(make):
+    """A repeat that was lost between others is measured again, and no other."""
+    runner = make(
+        pair(),
+        sampling=Sampling(repeats=3, min_repeats=3, precision=1e-6),
+        repeats={c.id: {1, 3} for c in pair()},
+    )
+    runner.measure()
+    assert [job.repeat for job in runner.launcher.jobs] == [2]
+    assert list(found(runner).cases["repeats"]) == [3, 3]
+
+
+def test_a_worker_that_dies_at_once_fails_all_it_had(make):
+    """One that never came to speak would do the same again: the run ends nevertheless."""
+    runner = make(pair(), lambda _: iter([ended("failed", "no torch")]))
+    runner.measure()
+    assert set(statuses(runner).values()) == {"failed"}
+    assert set(found(runner).cases["reason"]) == {"no torch"}
+    assert len(runner.launcher.jobs) == 1
+
+
+def test_a_worker_that_leaves_cases_out_fails_them(make):
+    """A job that ended well without an answer for a case is not asked for ever."""
+    one, other = pair()
+
+    def script(job):
+        return (e for e in worker_events(job) if e.get("case") != other.id)
+
+    runner = make([one, other], script)
+    runner.measure()
+    assert statuses(runner) == {one.id: "ok", other.id: "failed"}
+    assert found(runner).cases["reason"][0] == "the worker ended without measuring it"
+
+
+@pytest.mark.parametrize("measure", list(MEASURED_BY))
+@pytest.mark.parametrize("survives", range(8))
+def test_a_run_always_comes_to_an_end(make, measure, survives):
+    """Wherever workers die, each launch closes or delivers a case, and every case has a row."""
+    cases = [*pair(measure=measure), *pair(measure=measure, seq_len=8)]
+
+    def script(job):
+        count = iter(range(100))
+        return cut(worker_events(job), lambda _: next(count) == survives, KILLED)
+
+    runner = make(cases, script)
+    runner.measure()
+    assert set(statuses(runner)) == {c.id for c in cases}
+    assert len(runner.launcher.jobs) <= 2 * len(cases)
+
+
+def test_a_precise_workload_is_not_repeated(make):
+    """At the first look steady ratios are precise: the rest of the repeats is spared."""
+    runner = make(pair(), sampling=Sampling(repeats=9, min_repeats=3, precision=0.02))
+    runner.measure()
+    assert len(runner.launcher.jobs) == 3
+    assert set(found(runner).cases["stop"]) == {"precision"}
+
+
+def test_only_the_imprecise_go_on(make):
+    """A workload that wanders keeps its repeats; the steady one beside it is done."""
+    steady, wandering = pair(), pair(seq_len=8)
+
+    def script(job):
+        for event in worker_events(job):
+            if event["event"] == "samples" and event["case"] == wandering[1].id:
+                for row in event["rows"]:
+                    row["wall_s"] *= 1 + 0.3 * (job.repeat % 2)
+            yield event
+
+    runner = make([*steady, *wandering], script, sampling=Sampling(repeats=6, min_repeats=3))
+    runner.measure()
+    stops = found(runner).cases.set_index("case")["stop"].to_dict()
+    assert stops == {c.id: "precision" for c in steady} | {c.id: "budget" for c in wandering}
+    assert [len(job.cases) for job in runner.launcher.jobs] == [4, 4, 4, 2, 2, 2]
+
+
+def test_precision_is_judged_at_few_fixed_repeats(make):
+    """Looks come at min_repeats and then after every second repeat, never between."""
+
+    def script(job):
+        for event in worker_events(job):
+            if event["event"] == "samples" and "albert" in event["case"] and job.repeat == 1:
+                for row in event["rows"]:
+                    row["wall_s"] *= 1.02
+            yield event
+
+    ends = set()
+    for precision in (0.2, 0.02, 0.014, 0.0105, 0.008, 0.0065):
+        runner = make(pair(), script, sampling=Sampling(repeats=9, precision=precision))
+        runner.measure()
+        ends.add(len(runner.launcher.jobs))
+    assert ends <= {3, 5, 7, 9}
+    assert len(ends) > 2
+
+
+def test_no_repeat_begins_that_would_outlast_the_time_limit(make):
+    """With 30 s per repeat and 100 s in all, three fit; the cases say why they stopped."""
+    clock = FakeClock()
+
+    def script(job):
+        clock.turn(30)
+        return worker_events(job)
+
+    runner = make(
+        pair(),
+        script,
+        sampling=Sampling(repeats=9, min_repeats=9, max_time_s=100),
+        now=lambda: clock.wall_ns() * 1e-9,
+    )
+    runner.measure()
+    assert len(runner.launcher.jobs) == 3
+    assert set(found(runner).cases["stop"]) == {"max-time"}
+
+
+def test_two_repeats_are_made_however_short_the_time(make):
+    """An interval needs two processes."""
+    clock = FakeClock()
+
+    def script(job):
+        clock.turn(1000)
+        return worker_events(job)
+
+    runner = make(
+        pair(), script, sampling=Sampling(max_time_s=1), now=lambda: clock.wall_ns() * 1e-9
+    )
+    runner.measure()
+    assert len(runner.launcher.jobs) == 2
+
+
+def test_an_interrupt_leaves_what_was_measured(make):
+    """Ctrl-C ends the run at once; delivered samples are on disk, unfinished cases have no row."""
+    cases = [*pair(), *pair(seq_len=8)]
+
+    def script(job):
+        for event in worker_events(job):
+            yield event
+            if event["event"] == "samples" and event["case"] == cases[1].id:
+                raise KeyboardInterrupt
+
+    runner = make(cases, script)
+    with pytest.raises(KeyboardInterrupt):
+        runner.measure()
+    assert set(found(runner).samples["case"]) == {c.id for c in cases[:2]}
+    assert statuses(runner) == {}
+
+
+def test_what_is_done_is_not_measured_again(make):
+    """A resumed run begins where the first one ended: cases and repeats that are there count."""
+    cases = [*pair(measure=Measure.STATIC), *pair(), *pair(seq_len=8)]
+    done = dict.fromkeys([c.id for c in cases[:2]], Status.OK)
+    runner = make(cases, done=done, repeats={c.id: {1} for c in cases[2:4]})
+    runner.measure()
+    assert [(job.repeat, len(job.cases)) for job in runner.launcher.jobs] == [(1, 2), (2, 4)]
+    assert set(statuses(runner)) == {c.id for c in cases[2:]}
+
+
+def test_a_worker_is_told_its_share_of_the_budget(make):
+    """The budget of a case is split over its repeats."""
+    runner = make(pair(), sampling=Sampling(repeats=4, budget_s=10, precision=1e-6), seed=7)
+    runner.measure()
+    assert {(j.budget_s, j.seed, j.threads) for j in runner.launcher.jobs} == {(2.5, 7, 1)}
+
+
+def test_the_timeout_leaves_time_to_sample(make):
+    """A workload is silent while it is sampled: its budget must not look like a hang."""
+    sampling = Sampling(repeats=1, min_repeats=1, budget_s=1000)
+    kinds = (Measure.STATIC, Measure.FORWARD, Measure.TEXT)
+    runner = make([one for kind in kinds for one in pair(measure=kind)], sampling=sampling)
+    runner.measure()
+    static, *timed = runner.launcher.timeouts
+    assert static == 60
+    assert [seconds >= 60 + 2 * 1000 for seconds in timed] == [True, True]
+
+
+def test_the_display_hears_of_every_step(make):
+    """Each repeat of each case advances the bar, and each case ends once."""
+    cases = pair()
+    runner = make(cases)
+    runner.measure()
+    told = runner.display.told
+    for one in cases:
+        assert told.count(("advance", one.id)) == 2
+        assert told.count(("finish", one.id, "ok", "")) == 1
+    assert ("begin", [c.id for c in cases], 2) in told
+
+
+def test_time_in_workers_is_added_up(make):
+    """What workers say they spent is summed over all of them."""
+    runner = make(pair())
+    runner.measure()
+    assert runner.spent["load_s"] == pytest.approx(1.0)
+
+
+def test_the_time_of_a_run_that_was_taken_up_is_that_of_both_commands():
+    """Seconds are added up; the share of forwards is of all of them, products left out."""
+    first = time_spent({"timed_s": 11.0, "gemm_s": 1.0, "forwards_s": 9.0}, 20.0, {})
+    assert first["forwards_share"] == 0.9
+    both = time_spent({"load_s": 2.0, "timed_s": 10.0, "forwards_s": 7.0}, 15.0, first)
+    assert both == {
+        "timed_s": 21.0,
+        "gemm_s": 1.0,
+        "forwards_s": 16.0,
+        "load_s": 2.0,
+        "total_s": 35.0,
+        "forwards_share": 0.8,
+    }

@@ -1,0 +1,128 @@
+"""A run of scripted workers whose every number is known, for tests that kill and starve it."""
+
+from __future__ import annotations
+
+import math
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import fakes
+
+from bench.core.case import Case, Measure, Sampling
+from bench.plan.options import Job
+from bench.results import store as records
+from bench.runner.finalize import conclude
+from bench.runner.prepare import take_up, whole_repeats
+from bench.runner.process import Event
+from bench.runner.runner import Display, Runner
+
+CASES = [
+    *fakes.pair(measure=Measure.STATIC),
+    *fakes.pair(measure=Measure.MEMORY, batch_size=2),
+    *fakes.pair(seq_len=8),
+    *fakes.pair(seq_len=16),
+]
+REPEATS = 4
+ROUNDS = 3
+
+
+def wall_ns(case: str, repeat: int, number: int) -> int:
+    """The one true duration of a sample."""
+    return 1_000_000 + zlib.crc32(f"{case} {repeat} {number}".encode()) % 1_000_000
+
+
+def events(job: Job, pause_s: float = 0.0) -> Iterator[Event]:
+    """What a healthy worker says, with the true durations; it takes a while before each word."""
+    for event in fakes.worker_events(job, rounds=ROUNDS):
+        if event["event"] == "samples":
+            for row in event["rows"]:
+                if row["phase"] == "sample":
+                    row["wall_s"] = wall_ns(event["case"], job.repeat, row["round"]) / 1e9
+        if pause_s:
+            time.sleep(pause_s)
+        yield event
+
+
+def runner(
+    writer: records.RunWriter,
+    display: Display,
+    script: Callable[[Job], Iterator[Event]],
+    cases: Sequence[Case] = CASES,
+) -> Runner:
+    """A runner whose workers follow the script."""
+    return Runner(
+        writer=writer,
+        launcher=fakes.ScriptedLauncher(script),
+        display=display,
+        sampling=Sampling(repeats=REPEATS, min_repeats=2, precision=1e-6, memory_repeats=2),
+        timeout_s=60.0,
+        seed=0,
+        models=(fakes.BERT, fakes.ALBERT),
+        sources={"bert": fakes.RANDOM, "albert": fakes.RANDOM},
+        checkpoints={"bert": None, "albert": None},
+        cases=cases,
+    )
+
+
+def go(
+    directory: Path,
+    display: Display | None = None,
+    script: Callable[[Job], Iterator[Event]] = events,
+) -> None:
+    """Begin a run, or finish what is there of it, as `bench run` and its `--resume` do."""
+    resume = (directory / records.ENVIRONMENT).exists()
+    writer = records.open_run(directory, resume=resume)
+    try:
+        one = runner(writer, display or fakes.ListDisplay(), script)
+        if resume:
+            run = whole_repeats(records.read_run(directory))
+            environment = run.environment
+            one.done, one.repeats = take_up(run, writer)
+        else:
+            environment = fakes.run_environment(CASES)
+            environment["run"]["state"] = "running"
+            writer.write_environment(environment)
+        one.measure()
+        conclude(writer, environment, "complete")
+    finally:
+        writer.close()
+
+
+def wrong(run: records.Run) -> list[str]:
+    """What a reader would take for a number and is not the true one."""
+    found = []
+    kept = run.samples[run.samples["phase"] == "sample"]
+    for row in kept.itertuples():
+        truth = wall_ns(row.case, row.repeat, row.round) / 1e9
+        if not math.isclose(row.wall_s, truth, rel_tol=1e-12):
+            found.append(f"{row.case}, repeat {row.repeat}, round {row.round}: {row.wall_s}")
+    truths = {metric: value for metric, _, value in fakes.MEASURED_BY.values()}
+    found.extend(
+        f"{row.case}, repeat {row.repeat}, {row.metric}: {row.value}"
+        for row in run.measurements.itertuples()
+        if row.value != truths[row.metric]
+    )
+    return found
+
+
+def incomplete(run: records.Run) -> list[str]:
+    """What a finished run should hold and does not: every case once, every repeat whole."""
+    found = [f"{n} rows of {c}" for c, n in run.cases["case"].value_counts().items() if n != 1]
+    closed = dict(zip(run.cases["case"], run.cases["status"], strict=True))
+    for case in CASES:
+        if closed.get(case.id) != "ok":
+            found.append(f"{case.id} is {closed.get(case.id, 'missing')}")
+        repeats = {Measure.STATIC: 1, Measure.MEMORY: 2}.get(case.measure, REPEATS)
+        wanted = [(run.measurements, "case", case.id, 1)]
+        if case.measure is Measure.FORWARD:
+            wanted.append((run.samples, "case", case.id, ROUNDS + 1))
+            wanted.append((run.rounds, "group", case.group, ROUNDS))
+        for table, column, name, count in wanted:
+            held = table.loc[table[column] == name, "repeat"].tolist()
+            if sorted(held) != [r for r in range(1, repeats + 1) for _ in range(count)]:
+                found.append(f"{name} has rows of the repeats {held}, {count} of each expected")
+    if run.damage:
+        found.extend(run.damage)
+    return found

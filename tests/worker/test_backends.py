@@ -1,0 +1,434 @@
+import importlib.util
+import os
+import re
+import shutil
+import sys
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+import torch
+from fakes import BERT, TINY, QueueClock, QueueCuda, case, job, python
+
+from bench.core.axes import REFERENCE, Variant
+from bench.core.case import Compares, Measure, Model, Status, Workload
+from bench.core.errors import BenchError, UnsupportedError
+from bench.worker.backends import base as engines
+from bench.worker.clock import SystemClock
+from bench.worker.loading import load, make_inputs
+from bench.worker.measures.forward import (
+    Loaded,
+    checked,
+    key_of,
+    load_all,
+    load_engine,
+    measure_group,
+    settle,
+    with_threads,
+)
+from bench.worker.measures.text import BATCHES, Batch, sample_batches
+from bench.worker.numerics import TOLERANCE, check, relative_error
+from bench.worker.sampler import Timed
+from bench.worker.session import Session, classify
+
+COMPILED = Variant(compile="default")
+ON_CPU = [
+    REFERENCE,
+    Variant(),
+    Variant("int8"),
+    COMPILED,
+    Variant(backend="onnxruntime"),
+    Variant(backend="openvino"),
+    Variant(head="masked-lm"),
+    Variant(backend="onnxruntime", head="question-answering"),
+]
+
+
+def session(cases, **facts):
+    """A session over the cases; nobody listens to it."""
+    return Session(job(cases, **facts), lambda _: None, SystemClock())
+
+
+@pytest.mark.filterwarnings("ignore")  # compilers warn of themselves
+@pytest.mark.parametrize("variant", ON_CPU, ids=str)
+@pytest.mark.parametrize("kind", list(TINY))
+def test_a_variant_computes_what_the_reference_does(kind, variant):
+    """In other sizes than it was exported with, too; its error is kept, and what making it cost."""
+    try:
+        engines.require(variant, "cpu")
+    except UnsupportedError as error:
+        pytest.skip(str(error))
+    cases = [
+        replace(case(kind, batch_size=b, seq_len=s), variant=variant) for b, s in ((1, 8), (2, 12))
+    ]
+    one = session(cases)
+    loaded = load_engine(one, cases)
+    with torch.inference_mode():
+        facts = [checked(one, loaded, each) for each in cases]
+    assert all(0 <= f["output_error"] <= TOLERANCE[variant.dtype] / 5 for f in facts)
+    assert ("compile_time" in facts[0]) == (variant.compile != "none")
+    assert ("artifact_bytes" in facts[0]) == (variant.backend != "torch")
+    assert all(f.get("artifact_bytes", 1e5) > 1e4 for f in facts)
+
+
+@pytest.mark.filterwarnings("ignore")  # compilers warn of themselves
+def test_a_case_finds_nothing_of_another_compiled_and_its_own_again(tmp_path, monkeypatch):
+    """So that the time of compiling does not depend on the order of the cases."""
+    try:
+        engines.require(COMPILED, "cpu")
+    except UnsupportedError as error:
+        pytest.skip(str(error))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+
+    def compiled(name):
+        """Compile the same function for a case; the files that are there since."""
+        before = set(tmp_path.rglob("*.cpp"))
+        torch.compiler.reset()
+        with engines.compiling(COMPILED, name), torch.inference_mode():
+            torch.compile(lambda x: x.sin() + 1, dynamic=False)(torch.zeros(8))
+        return len(set(tmp_path.rglob("*.cpp")) - before)
+
+    counts = [compiled(name) for name in ("first", "second", "first")]
+    assert counts[0] > 0
+    assert counts[1] > 0
+    assert counts[2] == 0
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(tmp_path)
+
+
+def test_sameness_is_looked_at_in_the_first_process_only():
+    """It does not change from process to process."""
+    one = session([case()], repeat=2)
+    assert checked(one, load_engine(one, [case()]), case()) == {}
+
+
+@dataclass
+class Counting(engines.Engine):
+    """An engine that counts its forwards."""
+
+    forwards: int = 0
+
+    def bind(self, inputs):
+        """See Engine."""
+        del inputs
+
+        def forward():
+            self.forwards += 1
+
+        return forward
+
+    def tensors(self, result):
+        """See Engine."""
+        raise AssertionError(result)
+
+
+@pytest.mark.parametrize(("compiled", "forwards"), [("none", 0), ("default", 1)])
+def test_compiling_again_is_no_part_of_warming_up(compiled, forwards):
+    """In later processes the first forward compiles, before the warm-up tells a duration."""
+    one = replace(case(), variant=Variant(compile=compiled))
+    engine, later = Counting(), session([one], repeat=2)
+    assert checked(later, Loaded(engine, {one.id: {}}), one) == {}
+    settle(later, one, [engine.bind({})])
+    assert engine.forwards == forwards
+
+
+@pytest.mark.parametrize("measure", [Measure.STATIC, Measure.MEMORY, Measure.CAPACITY])
+def test_what_cannot_be_loaded_is_skipped_by_every_measure(measure):
+    """And what is only emulated is counted all the same."""
+    flash = replace(case(measure=measure), variant=Variant("bfloat16", attention="flash"))
+    with pytest.raises(UnsupportedError, match="CUDA only"):
+        session([flash]).load(flash)
+    emulated = case(measure=measure, dtype="bfloat16")
+    assert session([emulated]).load(emulated).dtype is torch.bfloat16
+
+
+def test_what_is_only_emulated_is_not_timed(monkeypatch):
+    """A type without instructions would be timed at something nobody would run."""
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
+    with pytest.raises(UnsupportedError, match="torch would emulate it"):
+        engines.require(Variant("bfloat16"), "cpu")
+    engines.require(Variant("bfloat16"), "cpu", timed=False)
+
+
+def test_another_function_is_refused():
+    """A variant whose output is not the reference's fails, with its error and what is allowed."""
+    one = session([case()])
+    loaded = load_engine(one, [case()])
+    expected = loaded.expected[case().id]
+    loaded.expected[case().id] = [1.01 * one for one in expected]
+    with torch.inference_mode(), pytest.raises(BenchError, match=r"float32 eager by 0\.0099"):
+        checked(one, loaded, case())
+
+
+def test_outputs_that_are_no_numbers_or_of_another_shape_are_no_match():
+    """Neither NaN nor a missing output passes for a small error."""
+    good = [torch.ones(2, 3)]
+    with pytest.raises(BenchError, match="inf"):
+        check([torch.full((2, 3), torch.nan)], good, "int8")
+    with pytest.raises(BenchError, match=r"shapes \[\(2, 3\)\], not \[\]"):
+        relative_error(good, [])
+
+
+@pytest.mark.parametrize(
+    ("variant", "device", "reason"),
+    [
+        (Variant(compile="reduce-overhead"), "cpu", "CUDA graphs"),
+        (Variant(cache="cold-l2"), "cpu", "CUDA devices"),
+        (Variant("bfloat16", attention="flash"), "cpu", "flash attention runs on CUDA only"),
+        (Variant("int8"), "cuda", "on the CPU only"),
+        (Variant("float32", attention="flash"), "cuda", "needs the package flash-attn"),
+        (Variant("bfloat16", backend="onnxruntime"), "cpu", "onnxruntime is run in float32 only"),
+        (Variant(backend="onnxruntime"), "cuda:1", "onnxruntime is run on the CPU only"),
+        (Variant(backend="openvino", attention="eager"), "cpu", "with sdpa attention, not eager"),
+    ],
+)
+def test_what_cannot_run_is_skipped_by_name(variant, device, reason):
+    """Before anything is loaded; it is a status of its own, not a failure."""
+    with pytest.raises(UnsupportedError, match=reason) as found:
+        engines.require(variant, device)
+    assert classify(found.value) == (Status.SKIPPED, str(found.value))
+
+
+@pytest.mark.parametrize(
+    ("backend", "lacking"),
+    [("onnxruntime", "onnxruntime"), ("onnxruntime", "onnxscript"), ("openvino", "openvino")],
+)
+def test_a_backend_that_is_not_installed_says_what_brings_it(backend, lacking, monkeypatch):
+    """The reason names the extra to install, also where only a part of it is there."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name != lacking or None)
+    with pytest.raises(UnsupportedError, match=rf"{lacking} is not installed: pip install '"):
+        engines.require(Variant(backend=backend), "cpu")
+
+
+@pytest.mark.parametrize(
+    ("named", "there", "lacking"),
+    [
+        ("", "clang++", "g++"),  # torch looks for no other on Linux
+        ("my-c++", "g++", "my-c++"),
+        ("my-c++", "my-c++", ""),
+        ("", "g++", ""),
+    ],
+)
+def test_compiling_without_a_compiler_is_skipped_and_says_what_to_install(
+    named, there, lacking, monkeypatch
+):
+    """What CXX names is the one that torch takes; one that is not there does not help."""
+    monkeypatch.setattr(shutil, "which", lambda name: name if name == there else None)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("CXX", named)
+    if lacking:
+        with pytest.raises(UnsupportedError, match=f"there is no {re.escape(lacking)}: install"):
+            engines.require(COMPILED, "cpu")
+    else:
+        engines.require(COMPILED, "cpu")
+
+
+def test_beyond_the_compilers_limit_a_case_fails_and_does_not_run_uncompiled(monkeypatch):
+    """Torch would go on without a word, and the row would say compiled."""
+    try:
+        engines.require(COMPILED, "cpu")
+    except UnsupportedError as error:
+        pytest.skip(str(error))
+    monkeypatch.setattr(engines, "RECOMPILATIONS", 1)
+    torch.compiler.reset()
+    cases = [replace(case(seq_len=n), variant=COMPILED) for n in (8, 12)]
+    one = session(cases)
+    loaded = load_engine(one, cases)
+    with torch.inference_mode():
+        checked(one, loaded, cases[0])
+        with pytest.raises(Exception, match="recompile_limit"):
+            checked(one, loaded, cases[1])
+    torch.compiler.reset()
+
+
+@pytest.mark.parametrize(
+    ("backend", "threads_of"),
+    [
+        ("onnxruntime", lambda e: e.session.get_session_options().intra_op_num_threads),
+        (
+            "openvino",
+            lambda e: e.request.get_compiled_model().get_property("INFERENCE_NUM_THREADS"),
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")  # exporters warn of themselves
+def test_numbers_of_threads_are_compared_in_engines_that_have_them(backend, threads_of):
+    """Torch's number is nothing to them: one engine for both would be compared with itself."""
+    of = Variant(backend=backend)
+    try:
+        engines.require(of, "cpu")
+    except UnsupportedError as error:
+        pytest.skip(str(error))
+    cases = [
+        replace(case(threads=n), variant=of, compares=Compares.THREADS, suite="scaling")
+        for n in (1, 2)
+    ]
+    loaded = load_all(session(cases, threads=2))
+    assert [threads_of(loaded[key_of(one)].engine) for one in cases] == [1, 2]
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+@pytest.mark.filterwarnings("ignore")  # exporters warn of themselves
+def test_an_exported_model_takes_what_a_tokenizer_gives(backend):
+    """Which is more than it has inputs for."""
+    one = replace(case(), variant=Variant(backend=backend))
+    try:
+        engines.require(one.variant, "cpu")
+    except UnsupportedError as error:
+        pytest.skip(str(error))
+    loaded = load_engine(session([one]), [one])
+    ids = torch.ones(1, 8, dtype=torch.long)
+    given = {"input_ids": ids, "token_type_ids": 0 * ids, "attention_mask": ids}
+    assert loaded.engine.tensors(loaded.engine.bind(given)())[0].shape[:2] == (1, 8)
+
+
+CONVERT = """
+import socket, sys
+from fakes import case, job
+from dataclasses import replace
+from bench.clock import SystemClock
+from bench.measure.forward import load_engine
+from bench.measure.session import Session
+from bench.variant import Variant
+
+def refuse(*_):
+    print("asked the network")
+    raise OSError
+
+socket.getaddrinfo = refuse
+one = replace(case(), variant=Variant(backend="openvino"))
+load_engine(Session(job([one]), lambda _: None, SystemClock()), [one])
+print(sys.modules["openvino_telemetry"])
+"""
+
+
+def test_openvino_tells_nobody_that_it_is_used(tmp_path):
+    """Its converter forks the worker dozens of times to report, and keeps files in the home."""
+    try:
+        engines.require(Variant(backend="openvino"), "cpu")
+    except UnsupportedError as error:
+        pytest.skip(str(error))
+    done = python("-c", CONVERT, cwd=Path(__file__).parents[1] / "support", HOME=str(tmp_path))
+    assert (done.returncode, done.stdout) == (0, "None\n"), done.stderr
+    assert not (tmp_path / "intel").exists()
+
+
+@pytest.mark.parametrize(
+    ("variant", "lacking", "capability", "reason"),
+    [
+        (COMPILED, "triton", (9, 0), "needs the package triton"),
+        (COMPILED, "gcc", (9, 0), "install gcc or clang"),
+        (COMPILED, "", (6, 1), r"torch.compile on CUDA needs compute capability 7\.0; cuda has 6"),
+        (Variant("float16", attention="flash"), "", (7, 5), r"flash attention needs .* 8\.0"),
+        (COMPILED, "", (7, 0), ""),
+        (Variant("float16", attention="flash"), "", (8, 6), ""),
+    ],
+)
+def test_what_a_cuda_device_or_its_machine_lacks_is_skipped_by_name(
+    variant, lacking, capability, reason, monkeypatch
+):
+    """Otherwise the compiler, or the kernel, would fail in the middle of a run."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name != lacking or None)
+    monkeypatch.setattr(shutil, "which", lambda name: name == "gcc" != lacking or None)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    if not reason:
+        engines.require(variant, "cuda")
+        return
+    with pytest.raises(UnsupportedError, match=reason):
+        engines.require(variant, "cuda")
+
+
+class Graphed:
+    """An engine as torch.compile makes one with CUDA graphs: a shape's third call is the fast one.
+
+    The first compiles and the second captures; `calls` counts them by shape.
+    """
+
+    facts: ClassVar[dict[str, float]] = {}
+
+    def __init__(self, cuda):
+        self.cuda, self.calls = cuda, Counter()
+
+    def bind(self, inputs):
+        """See Engine."""
+        shape = tuple(inputs["input_ids"].shape)
+
+        def forward():
+            self.calls[shape] += 1
+            host_s = {1: 5.0, 2: 0.2}.get(self.calls[shape], 1e-4)
+            self.cuda.launch(host_s, 0.002)
+
+        return forward
+
+
+@pytest.mark.parametrize("text", [False, True], ids=["one shape", "a text"])
+def test_capturing_cuda_graphs_is_no_sample(text):
+    """Each padded length of a text is a graph of its own, and all are captured before the rounds.
+
+    Otherwise the first sample of each length is a hundred times too long.
+    """
+    cuda = QueueCuda()
+    clock = QueueClock(cuda, "cuda")
+    told: list[dict] = []
+    one = replace(case(measure=Measure.TEXT if text else Measure.FORWARD), variant=COMPILED)
+    listening = Session(job([one], repeat=2, budget_s=1.0), told.append, clock)
+    engine = Graphed(cuda)
+    inputs = [{"input_ids": torch.zeros(1, n, dtype=torch.long)} for n in range(8, 8 + BATCHES)]
+    loaded = {key_of(one): Loaded(engine, {one.id: inputs[0]})}
+    if text:
+        batches = {one.id: [Batch(each, 8, 0, 4) for each in inputs]}
+        found, _, _ = sample_batches(listening, loaded, batches, [one])
+    else:
+        measure_group(listening, loaded, [one])
+        rows = [row for e in told if e["event"] == "samples" for row in e["rows"]]
+        found = {one.id: [Timed(**row) for row in rows]}
+    seconds = [timed.wall_s for timed in found[one.id] if timed.phase in ("sample", "warmup")]
+    assert len(seconds) > (BATCHES if text else 10)
+    assert max(seconds) < 0.01
+
+
+def test_threads_are_set_where_they_are_compared():
+    """A forward of the scaling suite runs with its own number, any other with what there is."""
+    before, seen = torch.get_num_threads(), []
+    many = replace(case(threads=before + 1), compares=Compares.THREADS)
+    try:
+        with_threads(lambda: seen.append(torch.get_num_threads()), many)()
+        with_threads(lambda: seen.append(torch.get_num_threads()), case(threads=1))()
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [before + 1, before + 1]
+
+
+def test_where_numbers_of_threads_are_compared_the_matrix_product_has_all_of_them(monkeypatch):
+    """Not those that the last model of the round before happened to have."""
+    before, seen, product = torch.get_num_threads(), [], torch.mm
+
+    def counted(*given, **more):
+        seen.append(torch.get_num_threads())
+        return product(*given, **more)
+
+    monkeypatch.setattr(torch, "mm", counted)
+    cases = [replace(case(threads=n), compares=Compares.THREADS, suite="scaling") for n in (1, 2)]
+    one = session(cases, threads=2)
+    try:
+        measure_group(one, load_all(one), cases)
+    finally:
+        torch.set_num_threads(before)
+    assert len(seen) > 3
+    assert set(seen) == {2}
+
+
+def test_a_pretrained_encoder_may_lack_the_head_and_nothing_else(tmp_path):
+    """A head that the checkpoint has not is made with the seed: the same each time."""
+    load(BERT, Variant(), None, "cpu", random=True).save_pretrained(tmp_path)
+    model = Model("bert", str(tmp_path), TINY["bert"])
+    variant, outputs = Variant(head="sequence-classification"), []
+    for _ in range(2):
+        module = load(model, variant, tmp_path, "cpu", random=False)
+        with torch.inference_mode():
+            outputs.append(module(**make_inputs(module, Workload(1, 8), "cpu", 0)).logits)
+    assert torch.equal(*outputs)
+    load(BERT, Variant(head="masked-lm"), None, "cpu", random=True).save_pretrained(tmp_path)
+    with pytest.raises(BenchError, match=r"lacks bert\.pooler"):
+        load(model, variant, tmp_path, "cpu", random=False)

@@ -48,7 +48,7 @@ MODULES = pytest.StashKey[dict[Any, Any]]()
 
 def _prepared(config: pytest.Config) -> Prepared:
     """Models, checkpoints and cases of this session, prepared once."""
-    from bench.core.case import Weights
+    from bench.core.architecture import Weights
     from bench.core.errors import BenchError
     from bench.machine.fingerprint import default_threads
     from bench.plan.options import Options
@@ -93,9 +93,9 @@ def _module(config: pytest.Config, case: Case) -> Any:
     """The case's model, loaded once per session; a case that cannot run here is skipped."""
     import torch
 
-    from bench.core.case import Weights
+    from bench.core.architecture import Weights
     from bench.core.errors import UnsupportedError
-    from bench.worker.backends.base import require
+    from bench.worker.backends.support import require
     from bench.worker.loading import load
 
     if not case.variant.is_plain:

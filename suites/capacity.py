@@ -1,6 +1,7 @@
 """The largest batch that fits into the memory there is."""
 
-from bench.core.case import Grid, Measure, Suite
+from bench.core.case import Measure
+from bench.core.suite import Grid, Suite
 
 SUITE = Suite(
     name="capacity",

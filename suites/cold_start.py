@@ -1,6 +1,7 @@
 """How long from nothing to the first output: import, read the weights, first forward."""
 
-from bench.core.case import Grid, Measure, Suite
+from bench.core.case import Measure
+from bench.core.suite import Grid, Suite
 
 SUITE = Suite(
     name="cold_start",

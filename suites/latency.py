@@ -1,6 +1,7 @@
 """How long one sequence takes, across sequence lengths."""
 
-from bench.core.case import Grid, Measure, Suite
+from bench.core.case import Measure
+from bench.core.suite import Grid, Suite
 
 SUITE = Suite(
     name="latency",

@@ -1,6 +1,7 @@
 """How much memory a forward needs: weights, activations, and the process as a whole."""
 
-from bench.core.case import Grid, Measure, Suite
+from bench.core.case import Measure
+from bench.core.suite import Grid, Suite
 
 SUITE = Suite(
     name="memory",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bench.core.case import Architecture, Model
+from bench.core.architecture import Architecture, Model
 
 BERT_BASE = Architecture(
     model_type="bert",

@@ -1,6 +1,7 @@
 """How large the models are: parameters, weight bytes, FLOPs and operators, all counted exactly."""
 
-from bench.core.case import Grid, Measure, Suite
+from bench.core.case import Measure
+from bench.core.suite import Grid, Suite
 
 SUITE = Suite(
     name="parameters",

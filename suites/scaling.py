@@ -1,6 +1,7 @@
 """How much faster a forward gets with more threads of the CPU."""
 
-from bench.core.case import Compares, Grid, Measure, Suite
+from bench.core.case import Compares, Measure
+from bench.core.suite import Grid, Suite
 
 SUITE = Suite(
     name="scaling",

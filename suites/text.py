@@ -1,6 +1,7 @@
 """How fast a text of your own goes through, as each model's tokenizer cuts it (needs --text)."""
 
-from bench.core.case import OWN_LENGTHS, Grid, Measure, Suite
+from bench.core.case import OWN_LENGTHS, Measure
+from bench.core.suite import Grid, Suite
 
 SUITE = Suite(
     name="text",

@@ -1,6 +1,7 @@
 """How many sequences and tokens a second, across batch sizes."""
 
-from bench.core.case import Grid, Measure, Suite
+from bench.core.case import Measure
+from bench.core.suite import Grid, Suite
 
 SUITE = Suite(
     name="throughput",

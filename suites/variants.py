@@ -1,7 +1,8 @@
 """What each way to run a model gains over float32 step by step, and what it computes otherwise."""
 
 from bench.core.axes import Variant
-from bench.core.case import Compares, Grid, Measure, Suite
+from bench.core.case import Compares, Measure
+from bench.core.suite import Grid, Suite
 
 SUITE = Suite(
     name="variants",

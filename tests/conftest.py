@@ -23,7 +23,7 @@ from fakes import (
 from hub import Hub, serving
 from hypothesis import settings
 
-from bench.core.case import Sampling
+from bench.core.suite import Sampling
 from bench.results import store as records
 from bench.runner.runner import Runner
 

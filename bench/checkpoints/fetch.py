@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.checkpoints.hub import Note
 from bench.checkpoints.resolve import Checkpoint, update, verify
-from bench.core.case import Model
+from bench.core.architecture import Model
 from bench.core.errors import BenchError, UsageError
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.checkpoints.retry import HubError, in_time, patient, retrying
-from bench.checkpoints.validate import CONFIG, INDEX, WEIGHTS, UnusableError, read_config
-from bench.core.errors import UsageError
+from bench.checkpoints.validate import CONFIG, read_config
+from bench.core.checkpoint_files import INDEX, WEIGHTS
+from bench.core.errors import UnusableError, UsageError
 
 COMMIT = re.compile("[0-9a-f]{40}")
 SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")

@@ -10,17 +10,15 @@ from bench.checkpoints.hub import Note, silence
 from bench.checkpoints.retry import HubError
 from bench.checkpoints.validate import (
     CONFIG,
-    DamagedError,
-    UnusableError,
     check_hash,
     check_shapes,
     read_config,
     read_shapes,
     sha256,
-    weight_files,
 )
-from bench.core.case import Model, Weights
-from bench.core.errors import UsageError
+from bench.core.architecture import Model, Weights
+from bench.core.checkpoint_files import weight_files
+from bench.core.errors import DamagedError, UnusableError, UsageError
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.core.errors import UsageError
+from bench.core.errors import DamagedError, UnusableError
 
 CONFIG = "config.json"
-WEIGHTS = "model.safetensors"
-INDEX = "model.safetensors.index.json"
 
 # fmt: off
 ENCODERS = frozenset((
@@ -37,18 +35,6 @@ ELEMENT_BITS = {
 }  # fmt: skip
 
 Shapes = Mapping[str, tuple[int, ...]]
-
-
-class UnusableError(UsageError):
-    """A checkpoint that is whole but cannot be benchmarked: of another kind, or without a part."""
-
-
-class DamagedError(UnusableError):
-    """A file that is not what it should be; `path` is the file."""
-
-    def __init__(self, path: Path, problem: str) -> None:
-        super().__init__(f"{path} {problem}")
-        self.path = path
 
 
 def read_config(directory: Path) -> dict[str, Any]:
@@ -80,27 +66,6 @@ def _not_an_encoder(config: Mapping[str, Any]) -> str:
     if config.get("auto_map"):
         return f"a model that brings its own code, which is never run (model_type {kind!r})"
     return f"an architecture that is not known here (model_type {kind!r})"
-
-
-def weight_files(directory: Path) -> list[Path]:
-    """List the safetensors files that make up the weights, in name order."""
-    index = directory / INDEX
-    if (directory / WEIGHTS).is_file():
-        return [directory / WEIGHTS]
-    if not index.is_file():
-        pickled = sorted(p.name for p in directory.glob("*.bin"))
-        also = f" (pickled weights like {pickled[0]} are never loaded)" if pickled else ""
-        raise UnusableError(f"{directory} has no {WEIGHTS}{also}")
-    try:
-        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise DamagedError(index, f"is not an index of safetensors files ({error})") from None
-    for name in sorted(names):
-        if not isinstance(name, str) or Path(name).name != name:
-            raise DamagedError(index, f"names the file {name!r}, which is not one beside it")
-        if not (directory / name).is_file():
-            raise UnusableError(f"{directory} lacks {name}, which its {INDEX} names")
-    return [directory / name for name in sorted(names)]
 
 
 def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:

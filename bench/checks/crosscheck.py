@@ -14,15 +14,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.core.architecture import Model
 from bench.core.axes import REFERENCE, Variant
-from bench.core.case import Model, Status, Workload
-from bench.machine.fingerprint import software
+from bench.core.case import Status, Workload
+from bench.core.units import MS
 from bench.plan.options import Options
 from bench.plan.registry import pick_models, pick_suites
 from bench.runner.prepare import devices_here
-from bench.stats.summary import ratio_interval
-from bench.worker.clock import MS, device_clock
+from bench.stats.intervals import ratio_interval
+from bench.worker.clock import device_clock
 from bench.worker.measures.forward import CAPTURED
+from bench.worker.probe import software
 from bench.worker.sampler import Forward, Limits, Sampler
 from bench.worker.session import classify
 
@@ -77,7 +79,7 @@ def main(models: tuple[str, ...], device: str, threads: int) -> int:
 
 def show(found: Iterable[Agreement | Untimed]) -> int:
     """Print each as soon as it is known; 1 when one disagrees or nothing was compared."""
-    from bench.terminal.results import console
+    from bench.terminal.progress import console
 
     out, seen, failed = console(), 0, 0
     out.print("our time / another way's, of the same forward, in turn", style="dim")
@@ -121,7 +123,8 @@ def _agreement(
 ) -> Agreement | Untimed:
     import torch
 
-    from bench.worker.backends.base import build, require
+    from bench.worker.backends.build import build
+    from bench.worker.backends.support import require
     from bench.worker.loading import load, make_inputs
 
     try:

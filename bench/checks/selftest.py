@@ -40,7 +40,7 @@ def main() -> int:
     """Run every check, print a table; 1 when one failed."""
     from rich.table import Table
 
-    from bench.terminal.results import console
+    from bench.terminal.progress import console
 
     out = console()
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -150,12 +150,13 @@ def equal_sides() -> Check:
 
 def _equal_ratio(seed: int) -> tuple[float, float, float]:
     """Ratio of a small encoder to itself, with bounds, through real workers and the real rule."""
+    from bench.core.architecture import Architecture, Model
     from bench.core.axes import Variant
-    from bench.core.case import Architecture, Case, Measure, Model, Workload
+    from bench.core.case import Case, Measure, Workload
     from bench.core.errors import BenchError
-    from bench.plan.options import Job, Source
+    from bench.plan.jobs import Job, Source
     from bench.runner.process import ProcessLauncher
-    from bench.stats.summary import mean_interval
+    from bench.stats.intervals import mean_interval
 
     arch = Architecture("bert", 1000, 128, 128, 4, 4, 512)
     models = (Model("one", "one", arch), Model("other", "other", arch))

@@ -37,8 +37,9 @@ from bench.cli.options import (
     WeightsKind,
     wanted_threads,
 )
-from bench.core.case import PROFILES, Sampling, Weights
+from bench.core.architecture import Weights
 from bench.core.errors import BenchError, OutputError, UsageError
+from bench.core.suite import PROFILES, Sampling
 from bench.report.catalogue import FIGURES
 from bench.runner.signals import fall_silent
 
@@ -278,9 +279,9 @@ def agree(
 @app.command()
 def doctor() -> None:
     """Say what on this machine will hurt a measurement, and the command that mends it."""
-    from bench.machine import doctor as examination
+    from bench.cli import health
 
-    raise typer.Exit(examination.main())
+    raise typer.Exit(health.show_doctor())
 
 
 @app.command()

@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from bench.core.case import Weights
+from bench.core.architecture import Weights
 from bench.machine.fingerprint import default_threads
 
 BatchSizes = Annotated[

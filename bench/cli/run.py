@@ -13,26 +13,26 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from bench.core.case import Status, Weights
+from bench.core.architecture import Weights
+from bench.core.case import Status
 from bench.core.errors import BenchError, OutputError, UsageError
+from bench.core.paths import LONGEST_NAME, REPORTS, RESULTS
 from bench.plan.corpus import read as read_text
+from bench.plan.estimate import estimate
 from bench.plan.grid import make_cases, with_weights_to_read
-from bench.plan.options import Options, estimate
+from bench.plan.options import Options
 from bench.plan.registry import pick_models, pick_suites
 from bench.results import store as records
 from bench.results.validate import file_name
 from bench.runner.process import ProcessLauncher
 from bench.runner.signals import StopRequest
-from bench.terminal.results import TerminalDisplay, show_plan
+from bench.runner.start import make_runner
+from bench.terminal.progress import TerminalDisplay
+from bench.terminal.results import show_plan
 
 if TYPE_CHECKING:
-    from bench.runner.prepare import Prepared
-    from bench.runner.runner import Display, Runner
+    pass
 
-RESULTS = Path("results")
-REPORTS = Path("reports")
-LONGEST_NAME = 255
-"""Bytes of a name that file systems take."""
 BUSY = 0.5
 """A load average above this share of the cores, before a run, is worth a note."""
 
@@ -89,7 +89,7 @@ def fetch(names: tuple[str, ...], revision: str | None, *, check: bool) -> None:
 
 def resume(directory: Path) -> int:
     """Finish an interrupted run: only what is missing is measured."""
-    from bench.runner.prepare import restore, take_up
+    from bench.runner.resume import restore, take_up
 
     records.read_environment(directory)
     writer = records.open_run(directory, resume=True)
@@ -172,26 +172,6 @@ def _measure(
         return show_outcome(display, outcome, runner.done, prepared.notes, page)
 
 
-def make_runner(prepared: Prepared, writer: records.RunWriter, display: Display) -> Runner:
-    """The runner of what was prepared, with real worker processes."""
-    from bench.runner.runner import Runner
-
-    return Runner(
-        writer=writer,
-        launcher=ProcessLauncher(),
-        display=display,
-        sampling=prepared.options.sampling,
-        timeout_s=prepared.options.timeout_s,
-        seed=prepared.options.seed,
-        models=prepared.models,
-        sources=prepared.sources,
-        checkpoints=prepared.checkpoints,
-        cases=prepared.cases,
-        text=prepared.options.text,
-        memory_limit=prepared.options.memory_limit,
-    )
-
-
 def _page(display: TerminalDisplay, directory: Path) -> Path | None:
     """Write the run's page; without it the results are as good, so a failure is only told."""
     from bench.report import write_report
@@ -217,6 +197,6 @@ def _busy() -> list[str]:
 
 
 def _now() -> str:
-    from bench.runner.runner import utc_now
+    from bench.core.utc import utc_now
 
     return utc_now()

@@ -19,7 +19,8 @@ import typer
 from bench.compare.findings import RED, Comparison, Finding, Verdict
 from bench.core.axes import DEFAULT_ATTENTION
 from bench.core.case import COMPARED
-from bench.terminal.results import SCALES, console, quantity
+from bench.terminal.progress import console
+from bench.wording.numbers import SCALES, quantity
 
 COLUMNS = ("verdict", "case", "metric", "baseline", "candidate", "ratio", "note")
 COUNTED = "1"

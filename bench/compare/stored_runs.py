@@ -78,9 +78,10 @@ def read(directory: Path) -> Figures:
     summary = records.read_table(directory, "summary")
     ratios = records.read_table(directory, "ratios")
     if summary.empty or run.environment["run"]["state"] != "complete":
-        from bench.stats import summary as stats
+        from bench.stats.ratios import ratios as paired_ratios
+        from bench.stats.summary import summarise
 
-        summary, ratios = stats.summarise(run), stats.ratios(run)
+        summary, ratios = summarise(run), paired_ratios(run)
     return figures(run, summary, ratios)
 
 

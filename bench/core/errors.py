@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 
 class BenchError(Exception):
@@ -37,3 +38,15 @@ def check_seconds(option: str, seconds: float) -> None:
     """Raise UsageError for a length of time that nothing can take."""
     if not 0 < seconds < math.inf:
         raise UsageError(f"{option} is {seconds:g}: give a number of seconds above 0")
+
+
+class UnusableError(UsageError):
+    """A checkpoint that is whole but cannot be benchmarked: of another kind, or without a part."""
+
+
+class DamagedError(UnusableError):
+    """A file that is not what it should be; `path` is the file."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"{path} {problem}")
+        self.path = path

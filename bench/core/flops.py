@@ -6,8 +6,9 @@ the same operations that `torch.utils.flop_counter` counts in eager attention.
 
 from __future__ import annotations
 
+from bench.core.architecture import Architecture
 from bench.core.axes import Head
-from bench.core.case import Architecture, Workload
+from bench.core.case import Workload
 
 FLOAT32_BYTES = 4
 

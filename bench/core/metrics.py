@@ -114,3 +114,6 @@ METRICS = {
 def metric(name: str) -> Metric:
     """The metric of `name`; a part of one (`stored_parameters.encoder`) is its whole's metric."""
     return METRICS[name.partition(".")[0]]
+
+
+LARGEST = "largest_batch"

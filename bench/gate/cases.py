@@ -9,14 +9,14 @@ from types import MappingProxyType
 from typing import Any
 
 from bench.compare.thresholds import SUITE
+from bench.core.architecture import Model, config_arguments
 from bench.core.axes import DEFAULT_ATTENTION, Dtype, Variant
-from bench.core.case import Case, Measure, Model, Workload
+from bench.core.case import Case, Measure, Workload
 from bench.core.errors import UsageError
 from bench.gate.environments import Side
 from bench.gate.process_pair import CANDIDATE, ProcessPair
 from bench.plan.options import Options
 from bench.plan.registry import pick_models
-from bench.worker.loading import config_arguments
 
 FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 """`module:function`; nothing on the hub and no sensible directory is called so."""

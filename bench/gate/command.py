@@ -10,19 +10,19 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench.cli.run import RESULTS
 from bench.compare import baselines
 from bench.compare.findings import Comparison, joined
 from bench.compare.formats import Format, document, readable, scaled, show
 from bench.compare.thresholds import Thresholds
 from bench.compare.thresholds import read as read_thresholds
 from bench.core.errors import UsageError, check_seconds
+from bench.core.paths import RESULTS
 from bench.gate.cases import Asked, Timed, opener, timed_cases
 from bench.gate.environments import Side, resolve
 from bench.gate.paired_gate import Clock, PairedGate, differing
 from bench.gate.process_pair import SIDES
 from bench.results import store as records
-from bench.terminal.results import TerminalDisplay, console
+from bench.terminal.progress import TerminalDisplay, console
 
 STUDY = "noise-study"
 

@@ -6,15 +6,16 @@ import dataclasses
 from datetime import datetime, timezone
 from pathlib import Path
 
-from bench.cli.run import make_runner
 from bench.compare import stored_runs as stored
 from bench.compare.findings import Comparison
-from bench.core.case import Measure, Weights
+from bench.core.architecture import Weights
+from bench.core.case import Measure
 from bench.core.errors import NothingMeasuredError, UsageError
 from bench.plan.options import Options
 from bench.plan.registry import all_suites, pick_models
 from bench.results import store as records
-from bench.terminal.results import TerminalDisplay
+from bench.runner.start import make_runner
+from bench.terminal.progress import TerminalDisplay
 
 COUNTED = (Measure.STATIC, Measure.MEMORY)
 """The measures whose figures are exact."""
@@ -25,7 +26,7 @@ def check(baseline: Path, results: Path, display: TerminalDisplay) -> Comparison
 
     A suite or a model that is not known any more is not an error here: its cases are missing.
     """
-    from bench.runner.prepare import restore_options
+    from bench.runner.resume import restore_options
 
     old = stored.read(baseline)
     described = records.read_environment(baseline)["run"]
@@ -63,9 +64,9 @@ def _known(model: str) -> bool:
 def _measure(
     options: Options, weights: dict[str, Weights], results: Path, display: TerminalDisplay
 ) -> Path:
+    from bench.core.utc import utc_now
     from bench.runner.finalize import conclude
     from bench.runner.prepare import prepare
-    from bench.runner.runner import utc_now
 
     writer = records.open_run(records.new_directory(results, datetime.now(timezone.utc)))
     try:

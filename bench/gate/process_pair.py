@@ -16,16 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
+from bench.core.rounds import WARMUP_FORWARDS, WARMUP_S, balanced_orders, block_size
 from bench.gate.environments import Side
-from bench.runner.process import (
-    STEADY_ALLOCATOR,
-    ending,
-    event_in,
-    kill,
-    read_lines,
-    worker_environment,
-)
-from bench.worker.sampler import WARMUP_FORWARDS, WARMUP_S, balanced_orders, block_size
+from bench.machine.allocator import STEADY_ALLOCATOR
+from bench.runner.process import ending, event_in, kill, read_lines, worker_environment
 
 BASELINE, CANDIDATE = "baseline", "candidate"
 SIDES = (BASELINE, CANDIDATE)

@@ -66,32 +66,6 @@ def _known(read: Callable[[], int | None]) -> int | None:
         return None
 
 
-def software() -> dict[str, Any]:
-    """Versions that decide results, and the CUDA devices torch sees (imports torch)."""
-    import numpy as np
-    import torch
-    import transformers
-
-    from bench import __version__
-
-    gpus = []
-    # Torch counts devices that a driver too old for it cannot give it.
-    for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
-        gpu = torch.cuda.get_device_properties(index)
-        gpus.append({"name": gpu.name, "memory_bytes": gpu.total_memory})
-    return {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-        "numpy": np.__version__,
-        "bench": __version__,
-        "cuda": torch.version.cuda,
-        "mkldnn": torch.backends.mkldnn.is_available(),
-        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "gpus": gpus,
-    }
-
-
 def fingerprint(hardware: dict[str, Any], programs: dict[str, Any], threads: int) -> dict[str, Any]:
     """What must be equal for the seconds of two runs to be comparable, with a short `id` of it."""
     facts = {

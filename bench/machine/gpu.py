@@ -87,20 +87,6 @@ class Gpu:
             return None  # the latter, for a driver too old, is no NVMLError
 
 
-def find(device: str) -> Gpu | None:
-    """The GPU that torch calls `device`; None for the CPU, and where NVML does not know it.
-
-    torch numbers the devices that it may see, NVML all there are: they meet by UUID.
-    """
-    if not device.startswith("cuda"):
-        return None
-    import pynvml
-    import torch
-
-    uuid = getattr(torch.cuda.get_device_properties(device), "uuid", None)
-    return known(pynvml, str(uuid))
-
-
 def known(library: Any, uuid: str) -> Gpu | None:
     """The GPU of a UUID, or its part (MIG), where the library has it.
 

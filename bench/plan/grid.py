@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 
+from bench.core.architecture import Model
 from bench.core.axes import DEFAULT_ATTENTION, Backend, Cache, Compile, Dtype, Head, Variant
-from bench.core.case import TIMED, Case, Compares, Grid, Measure, Model, Suite, Workload
+from bench.core.case import TIMED, Case, Compares, Measure, Workload
 from bench.core.english import several
 from bench.core.errors import UsageError
+from bench.core.suite import Grid, Suite
 from bench.plan.options import Options
 
 

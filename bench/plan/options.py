@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import Enum
-from itertools import groupby
-from typing import Any
 
-from bench.core.axes import Attention, Backend, Cache, Compile, Dtype, Head, Variant
-from bench.core.case import (
-    TIMED,
-    Architecture,
-    Case,
-    Compares,
-    Measure,
-    Model,
-    Sampling,
-    Weights,
-    Workload,
-)
+from bench.core.architecture import Weights
+from bench.core.axes import Attention, Backend, Cache, Compile, Dtype, Head
 from bench.core.errors import UsageError, check_seconds
-from bench.core.flops import forward_flops
+from bench.core.suite import Sampling
 
-START_S = 7.0
-"""Assumed seconds to start a worker and load the models, for the estimate before a run."""
-ASSUMED_FLOPS_PER_S = 1e11
-"""Assumed speed of a forward, for the same estimate: about two current CPU cores in float32."""
-ENERGY_S = 3.0
-"""Seconds of a forward on CUDA over which its energy is counted, once: the counter moves every
-20-100 ms, which is a few percent of that."""
-TRIES = 14
-"""Assumed processes until the largest batch is found."""
 MOST_THREADS = 1024
 """Above the cores of any one machine; OpenMP cannot start some ten thousands, and dies of it."""
 
@@ -119,133 +96,3 @@ def parse_bytes(option: str, text: str) -> int | None:
     if not size:
         raise UsageError(f"{option} is {text!r}: give a size like 2GB, 1.5GiB or 800MB")
     return size
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a worker takes a model's weights: a directory or none, pretrained or random."""
-
-    directory: str | None
-    weights: str
-
-
-@dataclass(frozen=True)
-class Job:
-    """All that one worker process is told; it travels to it as JSON."""
-
-    measure: Measure
-    repeat: int
-    cases: tuple[Case, ...]
-    models: tuple[Model, ...]
-    sources: dict[str, Source]
-    threads: int
-    seed: int
-    budget_s: float
-    precision: float
-    text: str | None = None
-    memory_limit: int | None = None
-
-    def to_json(self) -> str:
-        """One line of JSON."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> Job:
-        """The job that `to_json` wrote."""
-        data: dict[str, Any] = json.loads(text)
-        data["measure"] = Measure(data["measure"])
-        data["cases"] = tuple(case_from(c) for c in data["cases"])
-        data["models"] = tuple(
-            Model(
-                **{**m, "architecture": m["architecture"] and Architecture(**m["architecture"])},
-            )
-            for m in data["models"]
-        )
-        data["sources"] = {name: Source(**s) for name, s in data["sources"].items()}
-        return cls(**data)
-
-    def groups(self) -> list[list[Case]]:
-        """Cases that differ only by model, together: these are sampled in turn."""
-        ordered: dict[str, list[Case]] = {}
-        for case in self.cases:
-            ordered.setdefault(case.group, []).append(case)
-        return list(ordered.values())
-
-
-def case_from(data: dict[str, Any]) -> Case:
-    """A case from what `dataclasses.asdict` made of it."""
-    return Case(
-        **{
-            **data,
-            "measure": Measure(data["measure"]),
-            "variant": Variant(**data["variant"]),
-            "workload": Workload(**data["workload"]),
-            "compares": Compares(data["compares"]),
-        }
-    )
-
-
-def job_batches(cases: Iterable[Case], measure: Measure) -> list[list[Case]]:
-    """Cases split by worker process: one each for what concerns memory and starting, else shared.
-
-    All cases of a group share one. Others share it too where they differ in nothing but their
-    workload: so cases of different devices, variants or threads meet only to be compared.
-    """
-    chosen = [c for c in cases if c.measure is measure]
-    if measure in (Measure.MEMORY, Measure.COLD_START, Measure.CAPACITY):
-        return [[case] for case in chosen]
-
-    def setting(case: Case) -> list[str]:
-        # Without the suite, which is first, and the workload, which is last.
-        return case.group.split("/")[1:-2]
-
-    return [list(batch) for _, batch in groupby(sorted(chosen, key=setting), key=setting)]
-
-
-def repeats_of(measure: Measure, sampling: Sampling) -> int:
-    """Fresh processes per case: counts need one, memory a few, time as many as it takes."""
-    match measure:
-        case Measure.STATIC | Measure.CAPACITY:
-            return 1
-        case Measure.MEMORY | Measure.COLD_START:
-            return min(sampling.memory_repeats, sampling.repeats)
-        case _:
-            return sampling.repeats
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What a plan costs at most: worker processes and seconds."""
-
-    processes: int
-    seconds: float
-
-
-def estimate(cases: Sequence[Case], models: Sequence[Model], sampling: Sampling) -> Estimate:
-    """An upper bound from the budgets, with an assumed machine speed where one forward is long."""
-    architectures = {m.name: m.architecture for m in models}
-
-    def forward_s(case: Case) -> float:
-        arch = architectures[case.model]
-        return (
-            forward_flops(arch, case.workload, case.variant.head) / ASSUMED_FLOPS_PER_S
-            if arch
-            else 1.0
-        )
-
-    processes, seconds = 0, 0.0
-    for measure in Measure:
-        repeats = TRIES if measure is Measure.CAPACITY else repeats_of(measure, sampling)
-        for batch in job_batches(cases, measure):
-            processes += repeats
-            seconds += repeats * START_S
-            for case in batch:
-                if measure in TIMED:
-                    # A warm-up, and two rounds of which one begins with a dropped forward.
-                    least = 4 * forward_s(case)
-                    seconds += max(sampling.budget_s, repeats * least)
-                    seconds += ENERGY_S if case.device.startswith("cuda") else 0.0
-                else:
-                    seconds += repeats * 4 * forward_s(case)
-    limit = sampling.max_time_s
-    return Estimate(processes, min(seconds, limit) if limit else seconds)

@@ -9,8 +9,10 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from bench.core.case import Architecture, Measure, Model, Suite
+from bench.core.architecture import Architecture, Model
+from bench.core.case import Measure
 from bench.core.errors import UsageError
+from bench.core.suite import Suite
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 """What the hub accepts as a repository id: `name` or `owner/name`."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bench.report.tables import Table
+from bench.core.metrics import LARGEST
+from bench.report.table import Table
 from bench.report.view import View, each
-from bench.runner.capacity_search import LARGEST
 from bench.wording.numbers import quantity, significant
 from bench.wording.sentences import setting
 

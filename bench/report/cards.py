@@ -11,7 +11,7 @@ import pandas as pd
 from bench.report.advice import PEAK
 from bench.report.figures.canvas import Look
 from bench.report.notices import sentence
-from bench.report.tables import Table
+from bench.report.table import Table
 from bench.report.view import Context, View, at, workload_text
 from bench.wording.numbers import (
     Relation,

@@ -8,7 +8,7 @@ from bench.compare import stored_runs as stored
 from bench.compare.findings import RED, Comparison, Verdict
 from bench.compare.formats import COLUMNS, cells
 from bench.compare.thresholds import read as read_thresholds
-from bench.report.tables import Table
+from bench.report.table import Table
 from bench.report.view import View
 
 ORDER = ("case", "metric", "verdict", "baseline", "candidate", "ratio", "note")

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.core.english import several
 from bench.core.metrics import METRICS
-from bench.report.tables import Table
+from bench.report.table import Table
 from bench.report.view import View, workload_text
 from bench.wording.numbers import NBSP, count, quantity, significant
 

@@ -7,7 +7,8 @@ import gzip
 from dataclasses import dataclass
 
 from bench.report.view import View
-from bench.results.schema import TABLES, encode
+from bench.results.csv_format import encode
+from bench.results.schema import TABLES
 from bench.results.store import ENVIRONMENT
 from bench.wording.numbers import quantity
 

@@ -14,7 +14,8 @@ from bench.report.figures.canvas import style
 from bench.report.figures.registry import MOST_CONTEXTS, Placed, place_on_page
 from bench.report.notices import sentence, warnings_left
 from bench.report.questions import answers
-from bench.report.tables import Table, case_tables, environment_table, sanity_table
+from bench.report.table import Table
+from bench.report.tables import case_tables, environment_table, sanity_table
 from bench.report.view import View
 from bench.wording.numbers import count
 from bench.wording.sentences import launch_bound

@@ -9,7 +9,7 @@ from typing import Any
 from bench.core.english import several
 from bench.report.figures import canvas
 from bench.report.figures.canvas import Drawn, Look
-from bench.report.tables import Table
+from bench.report.table import Table
 from bench.report.view import CONTEXT, View, at, workload_text
 from bench.wording.numbers import count, day, quantity, ratio_text
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from bench.core.case import Measure
 from bench.core.metrics import METRICS
+from bench.report.table import Table
 from bench.report.view import View, each
 from bench.wording.numbers import bounds, decimals, quantity, significant
 
@@ -22,19 +23,6 @@ NOISY = ", noisy"
 """What the status of a case says whose noise is over the bound."""
 SAID_ONCE = ("Weights", "Attention", "Backend", "Compile", "Head", "Cache", "Threads")
 """Columns that are left out where every case has the same."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table with a caption; `numeric` holds the places of columns that sort as numbers."""
-
-    id: str
-    caption: str
-    columns: list[str]
-    rows: list[list[str]]
-    numeric: set[int] = field(default_factory=set)
-    sortable: bool = False
-    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bench.report.tables import Table
+from bench.report.table import Table
 from bench.report.view import View
 from bench.stats import speedups as gains
-from bench.terminal.results import quantity
+from bench.wording.numbers import quantity
 from bench.wording.sentences import gain_sentences
 
 COLUMNS = [

@@ -14,7 +14,7 @@ from bench.core.axes import Variant
 from bench.core.case import Measure, Status, Workload
 from bench.core.english import counted
 from bench.results import store as records
-from bench.stats import noise_causes as noise
+from bench.stats import ratios, summary
 from bench.stats import sanity as lints
 from bench.stats import summary as stats
 from bench.stats.speedups import compares_models
@@ -89,7 +89,7 @@ class View:
         """Read a run and compute its tables."""
         run = records.read_run(directory)
         plan = pd.DataFrame(run.environment["run"]["plan"], columns=["case", *records.IDENTITY])
-        return cls(run, stats.summarise(run), stats.ratios(run), plan.drop_duplicates("case"))
+        return cls(run, stats.summarise(run), ratios.ratios(run), plan.drop_duplicates("case"))
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -158,7 +158,7 @@ class View:
     @cached_property
     def noisy(self) -> set[str]:
         """Cases whose noise is over the bound."""
-        return set(noise.noisy(self.summary)["case"])
+        return set(summary.noisy(self.summary)["case"])
 
     @cached_property
     def lints(self) -> list[str]:

@@ -8,8 +8,8 @@ import pandas as pd
 from pytest_benchmark.stats import Stats
 
 from bench.core.case import group_of
+from bench.results.planned import plan_table
 from bench.results.store import Run
-from bench.stats.summary import plan_table
 
 FORMAT_VERSION = "5.1.0"
 """The pytest-benchmark version whose layout this is."""

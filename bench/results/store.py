@@ -21,17 +21,8 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from bench.core.errors import OutputError, UsageError
-from bench.results.schema import (
-    BATCHED,
-    CASES,
-    IDENTITY,
-    RATIOS,
-    RAW,
-    SUMMARY,
-    TABLES,
-    decode,
-    encode,
-)
+from bench.results.csv_format import decode, encode
+from bench.results.schema import BATCHED, CASES, IDENTITY, RATIOS, RAW, SUMMARY, TABLES
 from bench.results.validate import check_environment, check_tables
 
 if TYPE_CHECKING:

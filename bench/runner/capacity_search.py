@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 
 from bench.core.case import Case, Status, Workload
 from bench.core.errors import BenchError
-from bench.plan.options import Job
+from bench.core.metrics import LARGEST
+from bench.plan.jobs import Job
 from bench.runner.process import Event, Launcher
 
 MOST = 2**20
 """Sequences in a batch beyond which no larger one is tried."""
 ENDED_FOR_MEMORY = ("SIGKILL", "SIGABRT")
 """How the system ends a process that takes too much, and how one ends itself that gets no more."""
-LARGEST = "largest_batch"
 
 
 class TryError(BenchError):

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.core.utc import utc_now
 from bench.results import store as records
 from bench.results.pytest_benchmark import to_pytest_benchmark
-from bench.runner.runner import utc_now
 from bench.stats import noise_causes as noise
-from bench.stats.summary import ratios, summarise
+from bench.stats.ratios import ratios
+from bench.stats.summary import summarise
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from bench.checkpoints.hub import Note, silence
+from bench.core.architecture import Weights
 from bench.core.axes import Variant
-from bench.core.case import Case, Measure, Weights, Workload
+from bench.core.case import Case, Measure, Workload
 from bench.core.english import several
 from bench.core.errors import BenchError, UsageError
-from bench.plan.options import Job
+from bench.plan.jobs import Job
 from bench.runner.prepare import Prepared
 from bench.runner.process import Launcher
 

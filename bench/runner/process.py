@@ -23,9 +23,7 @@ from typing import Any, Protocol, TextIO
 import psutil
 
 from bench.core.errors import BenchError
-from bench.plan.options import Job
-from bench.worker.__main__ import PROBE
-from bench.worker.clock import start_stamp
+from bench.plan.jobs import PROBE, Job, start_stamp
 
 Event = dict[str, Any]
 
@@ -35,13 +33,6 @@ GRACE_S = 1.0
 """What a dead worker said is read within this time, also where a child holds its stdout open.
 
 One that has said all and closed its output gets as long to end.
-"""
-STEADY_ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
-"""With these glibc's malloc keeps what a forward frees: on both sides of the gate.
-
-Otherwise it is a process's luck, for all its life, whether each forward gives memory back and
-faults it in again: 2,500 to 21,000 page faults and up to 18 % of the time of one forward of ALBERT
-at 128 tokens were seen. That is no difference between the sides. What a user has set stands.
 """
 WORKER = (sys.executable, "-m", "bench.worker")
 ROOT = Path(__file__).resolve().parents[2]

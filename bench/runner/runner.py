@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
-from datetime import datetime, timezone
-from typing import Any, Protocol
+from dataclasses import dataclass, field
 
 from bench.checkpoints.resolve import Checkpoint
-from bench.core.case import TIMED, Case, Measure, Model, Sampling, Status, Stop, references_of
-from bench.plan.options import Job, Source, job_batches, repeats_of
+from bench.core.architecture import Model
+from bench.core.case import TIMED, Case, Measure, Status, Stop, references_of
+from bench.core.suite import Sampling
+from bench.core.utc import utc_now
+from bench.plan.jobs import Job, Source, identity, job_batches, repeats_of
 from bench.results import store as records
 from bench.runner.capacity_search import Search, TryError
+from bench.runner.display import Display
 from bench.runner.process import Event, Launcher
 from bench.runner.stopping import Looks
 
@@ -21,25 +23,6 @@ LEAST_REPEATS = 2
 """However short the time, an interval needs this many processes."""
 LOOK_EVERY = 2
 """Precision is judged at `min_repeats` and then after every so many repeats: few, fixed looks."""
-
-
-class Display(Protocol):
-    """Where progress goes: a terminal, a log, or a test's list."""
-
-    def start(self, cases: Sequence[Case], sampling: Sampling) -> None:
-        """The plan is known."""
-
-    def begin(self, cases: Sequence[Case], repeat: int) -> None:
-        """These cases are measured now, together."""
-
-    def advance(self, case: Case) -> None:
-        """One repeat of a case is done."""
-
-    def finish(self, case: Case, status: Status, reason: str) -> None:
-        """A case has ended."""
-
-    def note(self, text: str) -> None:
-        """Something the user should know."""
 
 
 @dataclass
@@ -77,7 +60,7 @@ class Runner:
         """Measure every case that is not done yet."""
         began = self.now()
         if self.repeats:  # a run that is finished: what it held counts as well
-            from bench.stats.summary import looks_of
+            from bench.runner.stopping import looks_of
 
             self.looks = looks_of(records.read_run(self.writer.directory))
         for kind in Measure:
@@ -283,23 +266,3 @@ class _Progress:
     cases: dict[str, Case]
     current: list[str] = field(default_factory=list)
     delivered: set[str] = field(default_factory=set)
-
-
-def identity(case: Case, sources: dict[str, Source]) -> dict[str, Any]:
-    """A case's id and identity columns (records.IDENTITY)."""
-    return {
-        "case": case.id,
-        "suite": case.suite,
-        "model": case.model,
-        "weights": sources[case.model].weights,
-        "device": case.device,
-        **asdict(case.variant),
-        "threads": case.threads,
-        "batch_size": case.workload.batch_size,
-        "seq_len": case.workload.seq_len,
-    }
-
-
-def utc_now() -> str:
-    """The time of day for records, never for measuring: ISO 8601, UTC, whole seconds."""
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -9,8 +9,15 @@ import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import median
+from typing import TYPE_CHECKING
 
-from bench.core.case import group_of
+from bench.core.case import Status, group_of
+from bench.results.store import Run
+from bench.stats.intervals import mean_interval
+from bench.stats.ratios import references
+
+if TYPE_CHECKING:
+    from bench.results.store import Run
 
 Minima = dict[int, float]
 """Fastest sample of each round, in seconds."""
@@ -65,8 +72,6 @@ class Looks:
 
         A group of one model has no ratio: there its latency itself has to be that precise.
         """
-        from bench.stats.summary import mean_interval
-
         compared = {
             case: found
             for case, found in self._ratios.items()
@@ -85,3 +90,19 @@ class Looks:
             # An interval of one process has no bounds: NaN, which is never precise enough.
             widths[group] = max(widths.get(group, 0.0), math.inf if math.isnan(half) else half)
         return {group for group, half in widths.items() if half <= precision}
+
+
+def looks_of(run: Run) -> Looks:
+    """What `Looks` would have seen of a run that is on disk."""
+    looks = Looks({str(case): str(other) for case, other in references(run)["reference"].items()})
+    kept = run.samples[run.samples["phase"] == "sample"]
+    for _, batch in kept.groupby(["repeat", "case"]):
+        case, repeat = str(batch["case"].iloc[0]), int(batch["repeat"].iloc[0])
+        looks.add(case, repeat, zip(batch["round"], batch["wall_s"], strict=True))
+    return looks
+
+
+def precise_groups_of(run: Run, precision: float) -> set[str]:
+    """Groups of a run whose every ratio is known within +-`precision`: see Looks."""
+    failed = run.cases.loc[run.cases["status"] != Status.OK.value, "case"]
+    return looks_of(run).precise_groups(precision, set(failed))

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from bench.core.english import several
 from bench.core.metrics import NOISE_BOUND
+from bench.machine.allocator import STEADY_ALLOCATOR
 from bench.machine.doctor import Doctor
-from bench.runner.process import STEADY_ALLOCATOR
+from bench.stats.summary import noisy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,11 +31,6 @@ KEEP_FREED = " ".join(f"{name}={value}" for name, value in STEADY_ALLOCATOR.item
 SWITCHES_PER_S = 40.0
 """Involuntary context switches: more than a kernel's own threads cause on a quiet machine (some 8),
 and the pools of several libraries in one worker, as the variants have (some 22)."""
-
-
-def noisy(summary: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a summary that say of a case that its noise is over the bound."""
-    return summary[(summary["metric"] == "noise") & (summary["value"] > NOISE_BOUND)]
 
 
 def warnings(run: Run, summary: pd.DataFrame, doctor: Doctor | None = None) -> list[str]:

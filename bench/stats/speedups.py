@@ -72,7 +72,7 @@ def gains(summary: pd.DataFrame, ratios: pd.DataFrame) -> list[Gain]:
 
 
 def _gain(row: Any, values: dict[tuple[Any, Any], Any]) -> Gain:
-    from bench.stats.summary import variant_of
+    from bench.stats.ratios import variant_of
 
     variant = variant_of(row)
     label, setting = str(variant), " ".join(variant.setting)

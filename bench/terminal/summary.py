@@ -11,7 +11,8 @@ from bench.results.store import resume_command
 from bench.runner.finalize import TIMED_SHARE, Outcome
 from bench.stats import sanity as lints
 from bench.stats.speedups import compares_models, gains
-from bench.terminal.results import TerminalDisplay, show_gains, show_results
+from bench.terminal.progress import TerminalDisplay
+from bench.terminal.results import show_gains, show_results
 from bench.wording.sentences import gain_sentences, launch_bound, sentences
 
 FAILED = 1

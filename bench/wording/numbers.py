@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.wording.sentences import FEW, TOO_NOISY, TOO_WIDE
+
+if TYPE_CHECKING:
+    pass
 
 NBSP = "\u00a0"
 SCALES = {
@@ -182,3 +185,28 @@ def short_names(
             text += "′"
         found[name] = text
     return found
+
+
+SCALES = {
+    "s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "us")),
+    "B": ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")),
+    "1": ((1e9, "G"), (1e6, "M"), (1e3, "k")),
+    "1/s": ((1.0, "/s"),),
+    "J": ((1.0, "J"), (1e-3, "mJ")),
+}
+"""Per unit: (size, name) of the scales that values are printed in, largest first."""
+
+
+ROUNDS_UP = 0.9995
+"""From here on three significant figures read 1.00: 999.6 ms is shown as 1.00 s."""
+
+
+def scaled(value: float, unit: str) -> str:
+    """A value with three significant figures, scaled to a readable unit."""
+    scales = SCALES[unit]
+    size, name = next((s for s in scales if abs(value) >= ROUNDS_UP * s[0]), scales[-1])
+    if unit == "1" and abs(value) < 1e3:
+        return f"{value:g}"
+    scaled = value / size
+    digits = max(0, 2 - math.floor(math.log10(abs(scaled) / ROUNDS_UP))) if scaled else 0
+    return f"{scaled:.{digits}f} {name}".replace(" /s", "/s")

@@ -18,12 +18,11 @@ import traceback
 import warnings
 from typing import Any, NoReturn, TextIO
 
-from bench.plan.options import Job
-from bench.worker.clock import NS, device_clock
+from bench.core.units import NS
+from bench.plan.jobs import PROBE, Job
+from bench.worker.clock import device_clock
 
 PR_SET_PDEATHSIG = 1
-PROBE = "probe"
-"""Sent instead of a job: report the software and devices, nothing else."""
 
 
 def main() -> NoReturn:
@@ -55,7 +54,7 @@ def _obey() -> None:
     threading.Thread(target=_die_with_parent, daemon=True).start()
     warnings.simplefilter("ignore")
     if order.strip() == PROBE:
-        from bench.machine.fingerprint import software
+        from bench.worker.probe import software
 
         emit({"event": "software", **software()})
         return

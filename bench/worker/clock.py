@@ -8,12 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Protocol
 
-NS = 1e-9
-MS = 1e-3
-"""Seconds in a nanosecond: clocks count whole nanoseconds, results are in seconds."""
-
-STARTED = "BENCH_STARTED_NS"
-"""The environment variable that tells a process when it was started."""
+from bench.core.units import MS, NS
+from bench.plan.jobs import STARTED
 
 
 class Mark(NamedTuple):
@@ -135,11 +131,6 @@ class CudaClock(SystemClock):
         event = self.cuda.Event(enable_timing=True)
         event.record(self.cuda.current_stream(self.device))
         return event
-
-
-def start_stamp() -> dict[str, str]:
-    """What a parent adds to the environment of a process it is about to start."""
-    return {STARTED: str(time.monotonic_ns())}
 
 
 def since_process_start_s() -> float:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bench.core.units import NS
 from bench.machine.gpu import Gpu
-from bench.plan.options import ENERGY_S
-from bench.worker.clock import NS, Clock
+from bench.plan.estimate import ENERGY_S
+from bench.worker.clock import Clock
 
 BETWEEN_LOOKS = 10
 """Forwards between two looks at the clock, each of which waits for the device."""

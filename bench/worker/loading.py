@@ -7,8 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.core.architecture import Architecture, Model, config_arguments
 from bench.core.axes import Attention, Head, Variant
-from bench.core.case import Architecture, Model, Workload
+from bench.core.case import Workload
 from bench.core.errors import BenchError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ CLASSES = {
 """What transformers calls a model with each head."""
 ATTENTIONS = {Attention.FLASH.value: "flash_attention_2"}
 """What transformers calls the attentions that it names otherwise."""
-NARROW = ("albert", "electra")
-"""Types whose embeddings have a width of their own, which is 128 where none is given."""
 MODEL_SEED = 0
 """Random weights are the same in every process, so that exact figures can be compared."""
 
@@ -141,26 +140,6 @@ def build_config(arch: Architecture) -> Any:
     from transformers import AutoConfig
 
     return AutoConfig.for_model(arch.model_type, **config_arguments(arch))
-
-
-def config_arguments(arch: Architecture) -> dict[str, object]:
-    """What the config of an architecture is made from, by transformers' names."""
-    arguments: dict[str, object] = {
-        "vocab_size": arch.vocab_size,
-        "hidden_size": arch.hidden_size,
-        "num_hidden_layers": arch.layers,
-        "num_attention_heads": arch.heads,
-        "intermediate_size": arch.intermediate_size,
-        "hidden_act": arch.activation,
-        "max_position_embeddings": arch.max_tokens,
-        "type_vocab_size": 2,
-        "layer_norm_eps": 1e-12,
-    }
-    if arch.projects_embeddings or arch.model_type in NARROW:
-        arguments["embedding_size"] = arch.embedding_size
-    if arch.distinct_layers is not None:
-        arguments["num_hidden_groups"] = arch.distinct_layers
-    return {**arguments, **arch.config}
 
 
 def bind(

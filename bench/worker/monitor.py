@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from bench.core.units import NS
 from bench.machine.gpu import NO_READING, Gpu
 from bench.machine.kernel import Kernel
-from bench.worker.clock import NS, Clock
+from bench.worker.clock import Clock
 
 SHIFT_S = 0.1
 """Clocks that part by more than this were set or stood still: reading them takes far less."""

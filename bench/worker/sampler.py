@@ -9,24 +9,18 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
-from bench.worker.clock import NS, Clock, Mark
+from bench.core.rounds import WARMUP_FORWARDS, WARMUP_S, balanced_orders, block_size
+from bench.core.units import NS
+from bench.worker.clock import Clock, Mark
 
 Forward = Callable[[], object]
 
-WARMUP_S = 0.5
-"""Warm up for at least this long, so that frequency, caches and allocator have settled ..."""
-WARMUP_FORWARDS = 2
-"""... and at least this often: the first forward of a process also sets libraries up."""
 LONG_FORWARD_S = 1.0
 """A forward this long warms up by itself: what it sets up once is a small part of it."""
-BLOCK_S = 0.15
-"""A model's block of forwards lasts about this long: short enough that all see the same load."""
-MAX_BLOCK = 5
-"""More forwards in a block find no faster minimum worth their time."""
 FIRST_LOOK = 8
 """Rounds before precision is first judged; it is judged again at each doubling."""
 
@@ -239,18 +233,6 @@ def _minimum(block: Sequence[Timed]) -> list[float]:
     """The fastest sample of a block; none where the block cannot be used."""
     walls = [t.wall_s for t in block if t.phase == "sample"]
     return [min(walls)] if walls else []
-
-
-def balanced_orders(names: list[str], rng: random.Random) -> Iterator[list[str]]:
-    """Endless orders in sets in which each model stands at each place equally often."""
-    while True:
-        base = rng.sample(names, len(names))
-        yield from (base[i:] + base[:i] for i in range(len(base)))
-
-
-def block_size(forward_s: float) -> int:
-    """Forwards in a block where a warm forward takes `forward_s` seconds."""
-    return max(1, min(MAX_BLOCK, round(BLOCK_S / max(forward_s, 1e-9))))
 
 
 def median_half_width(values: Sequence[float]) -> float:

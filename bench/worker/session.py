@@ -9,13 +9,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.core.architecture import Model, Weights
 from bench.core.axes import Variant
-from bench.core.case import Case, Model, Status, Weights
+from bench.core.case import Case, Status
 from bench.core.errors import BenchError, UnsupportedError
 from bench.core.metrics import metric
-from bench.plan.options import Job, Source
-from bench.worker.backends.base import require
-from bench.worker.clock import NS, Clock
+from bench.core.units import NS
+from bench.plan.jobs import Job, Source
+from bench.worker.backends.support import require
+from bench.worker.clock import Clock
 from bench.worker.loading import import_model_code, load
 from bench.worker.sampler import Timed
 

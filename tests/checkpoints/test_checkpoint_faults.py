@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from bench.checkpoints.resolve import describe
-from bench.checkpoints.validate import DamagedError, UnusableError, read_config
+from bench.checkpoints.validate import read_config
+from bench.core.errors import DamagedError, UnusableError
 
 WEIGHTS = "model.safetensors"
 

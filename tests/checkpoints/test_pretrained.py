@@ -10,8 +10,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from bench.checkpoints.validate import sha256
+from bench.core.architecture import Model
 from bench.core.axes import Variant
-from bench.core.case import Model, Workload
+from bench.core.case import Workload
 from bench.core.errors import BenchError
 from bench.plan.registry import pick_models
 from bench.worker.loading import load, make_inputs

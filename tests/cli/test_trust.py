@@ -10,10 +10,12 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from bench.cli import main as cli
-from bench.core.case import Grid, Measure, Model, Suite
+from bench.core.architecture import Model
+from bench.core.case import Measure
 from bench.core.errors import UsageError
+from bench.core.suite import Grid, Suite
 from bench.plan import registry
-from bench.plan.options import Job, Source
+from bench.plan.jobs import Job, Source
 from bench.results import store as records
 from bench.results.validate import file_name, is_file_name
 from bench.runner.process import ProcessLauncher

@@ -5,8 +5,10 @@ from fakes import TINY, case
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.core.case import PROFILES, Grid, Measure, Model, Sampling, Suite, group_of
+from bench.core.architecture import Model
+from bench.core.case import Measure, group_of
 from bench.core.errors import UsageError
+from bench.core.suite import PROFILES, Grid, Sampling, Suite
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 import pytest
 from fakes import TINY
 
+from bench.core.architecture import Model
 from bench.core.axes import Head, Variant
-from bench.core.case import Model, Workload
+from bench.core.case import Workload
 from bench.core.flops import forward_flops, peak_activation_bytes
 from bench.worker.loading import load, make_inputs
 from bench.worker.measures.static import count_flops

@@ -1,6 +1,7 @@
 import pytest
 
-from bench.machine.doctor import Doctor, main
+from bench.cli.health import main
+from bench.machine.doctor import Doctor
 from bench.machine.kernel import Kernel
 
 CPU = "sys/devices/system/cpu"

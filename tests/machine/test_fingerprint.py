@@ -1,6 +1,7 @@
 import torch
 
-from bench.machine.fingerprint import fingerprint, machine, settings, software
+from bench.machine.fingerprint import fingerprint, machine, settings
+from bench.worker.probe import software
 
 SOFTWARE = dict.fromkeys(("python", "torch", "transformers", "cpu_capability", "cuda"), "") | {
     "gpus": []

@@ -9,8 +9,10 @@ from bench.core.axes import Variant
 from bench.core.case import Measure
 from bench.machine import gpu
 from bench.machine.kernel import Kernel
-from bench.plan.options import ENERGY_S
-from bench.worker.clock import STARTED, SystemClock, start_stamp
+from bench.plan.estimate import ENERGY_S
+from bench.plan.jobs import STARTED, start_stamp
+from bench.worker.clock import SystemClock
+from bench.worker.device import gpu_of
 from bench.worker.energy import per_forward_j
 from bench.worker.measures.cold_start import measure as measure_cold_start
 from bench.worker.measures.forward import energy, sample
@@ -162,7 +164,7 @@ def test_torchs_device_is_found_by_its_uuid():
     assert gpu.known(FakeNvml("MIG"), f"MIG-{UUID}") is not None
     assert gpu.known(FakeNvml(), "None") is None
     assert gpu.known(FakeNvml(sm=None), UUID) is None
-    assert gpu.find("cpu") is None
+    assert gpu_of("cpu") is None
 
 
 def test_a_machine_without_the_driver_has_no_readings():

@@ -3,10 +3,14 @@ import dataclasses
 import pytest
 from fakes import ALBERT, BERT, RANDOM, case, job, pair
 
-from bench.core.case import Grid, Measure, Model, Sampling, Suite, Workload
+from bench.core.architecture import Model
+from bench.core.case import Measure, Workload
 from bench.core.errors import UsageError
+from bench.core.suite import Grid, Sampling, Suite
+from bench.plan.estimate import estimate
 from bench.plan.grid import make_cases
-from bench.plan.options import Job, Options, Source, estimate, job_batches, repeats_of
+from bench.plan.jobs import Job, Source, job_batches, repeats_of
+from bench.plan.options import Options
 from bench.plan.registry import all_suites
 
 MODELS = (BERT, ALBERT)

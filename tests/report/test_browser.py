@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from synthetic import ALBERT, BERT, Plan, write_run
 
+from bench.core.architecture import Model
 from bench.core.axes import Variant
-from bench.core.case import Model
 from bench.report import write_report
 from suites.models import ALBERT_BASE
 

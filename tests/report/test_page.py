@@ -18,10 +18,12 @@ import pytest
 from synthetic import ALBERT, BERT, SUITES, Plan, write_run
 
 from bench.cli import run as command
+from bench.core.architecture import Model
 from bench.core.axes import Variant
-from bench.core.case import Measure, Model
+from bench.core.case import Measure
 from bench.core.errors import UsageError
 from bench.report import FIGURES, plot, write_report
+from bench.results import csv_format
 from bench.results import schema as tables
 from suites.models import ALBERT_BASE, BERT_BASE
 
@@ -367,14 +369,14 @@ def test_downloaded_tables_are_written_as_those_of_the_run(tmp_path):
     for table, column in (("summary", "model"), ("ratios", "reference")):
         data = found[f"run0-{table}.csv"][1]
         assert b",'=cmd|x," in data
-        assert "=cmd|x" in set(tables.decode(data, tables.TABLES[table])[column])
+        assert "=cmd|x" in set(csv_format.decode(data, tables.TABLES[table])[column])
 
 
 def test_downloads_hold_the_run_s_files(tmp_path):
     """Each link gives back the file, compressed where that was said."""
     run = write_run(tmp_path / "run", replace(SMALL, repeats=5, rounds=60))
     for table in ("rounds", "gemm"):
-        text = tables.encode(tables.TABLES[table], [], header=True)
+        text = csv_format.encode(tables.TABLES[table], [], header=True)
         (run / f"{table}.csv").write_text(text, encoding="utf-8")
     source = write_report([run], tmp_path / "report").read_text(encoding="utf-8")
     found = saved(source)

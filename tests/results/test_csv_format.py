@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from bench.core.case import Status
 from bench.core.errors import UsageError
 from bench.results import store as records
-from bench.results.schema import BATCHED, TABLES, decode, encode
+from bench.results.csv_format import decode, encode
+from bench.results.schema import BATCHED, TABLES
 
 ROUND = {
     "round": 1,

@@ -12,9 +12,9 @@ from bench.plan.grid import make_cases
 from bench.plan.options import Options, parse_bytes
 from bench.plan.registry import pick_models, pick_suites
 from bench.runner.capacity_search import MOST, TryError, largest
-from bench.runner.prepare import take_up
 from bench.runner.process import ProcessLauncher
-from bench.stats.summary import ratios
+from bench.runner.resume import take_up
+from bench.stats.ratios import ratios
 from bench.wording.sentences import sentences
 from bench.worker.measures.capacity import bound_cuda
 

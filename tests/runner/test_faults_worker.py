@@ -12,7 +12,9 @@ import scripted_run
 from fakes import ALBERT, BERT, RANDOM, TINY, ListDisplay, case, pair, run_environment
 from machine import memory_group, needs_root
 
-from bench.core.case import Measure, Model, Sampling
+from bench.core.architecture import Model
+from bench.core.case import Measure
+from bench.core.suite import Sampling
 from bench.results import store as records
 from bench.runner import process as launch
 from bench.runner.process import ProcessLauncher

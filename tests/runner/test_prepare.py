@@ -15,11 +15,13 @@ from fakes import (
 )
 
 import bench.runner.prepare
-from bench.core.case import Status, Weights
+from bench.core.architecture import Weights
+from bench.core.case import Status
 from bench.core.errors import UsageError
 from bench.plan.options import Options
 from bench.results import store as records
-from bench.runner.prepare import prepare, repeats_done, restore, take_up, whole_repeats
+from bench.runner.prepare import prepare
+from bench.runner.resume import repeats_done, restore, take_up, whole_repeats
 
 ONE, OTHER = (c.id for c in pair())
 

@@ -9,11 +9,11 @@ import psutil
 import pytest
 from fakes import ALBERT, BERT, RANDOM, bench_environment, case, job, pair
 
-from bench.core.case import Measure, Model
-from bench.plan.options import Source
+from bench.core.architecture import Model
+from bench.core.case import Measure
+from bench.plan.jobs import PROBE, Source
 from bench.runner import process as launch
 from bench.runner.process import ProcessLauncher, probe
-from bench.worker.__main__ import PROBE
 
 PATIENCE_S = 120.0
 """Far above what a tiny job takes: reached only when something hangs."""
@@ -103,7 +103,7 @@ def test_prints_of_a_running_worker_go_to_stderr():
     """Once it has begun, neither print nor a C library's write reaches the stream of events."""
     code = (
         "import os, sys\n"
-        "from bench.worker import _take_stdout\n"
+        "from bench.worker.__main__ import _take_stdout\n"
         "channel = _take_stdout()\n"
         "print('python'); os.write(1, b'raw\\n'); os.system('echo child')\n"
         "channel.write('event\\n'); channel.flush()\n"
@@ -255,7 +255,7 @@ def test_a_worker_ends_with_its_parent():
 
 STUCK = """
 import ctypes
-from bench.worker import _ask_kernel_to_end_with_parent
+from bench.worker.__main__ import _ask_kernel_to_end_with_parent
 _ask_kernel_to_end_with_parent()
 print("stuck", flush=True)
 ctypes.PyDLL(None).sleep(120)  # holds the interpreter's lock, as a library may

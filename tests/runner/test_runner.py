@@ -1,7 +1,8 @@
 import pytest
 from fakes import MEASURED_BY, FakeClock, cut, ended, found, pair, statuses, worker_events
 
-from bench.core.case import Measure, Sampling, Status
+from bench.core.case import Measure, Status
+from bench.core.suite import Sampling
 from bench.runner.finalize import time_spent
 
 KILLED = ended("killed", "the worker was ended by SIGKILL")

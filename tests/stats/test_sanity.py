@@ -8,6 +8,7 @@ from synthetic import write_run
 
 from bench.core.metrics import metric
 from bench.results import store as records
+from bench.stats import ratios
 from bench.stats import sanity as lints
 from bench.stats import summary as stats
 
@@ -95,4 +96,4 @@ def test_many_cases_of_one_doubt_are_counted():
 def test_a_clean_run_raises_no_doubt(tmp_path):
     """What the statistics make of a plausible run passes every rule."""
     run = records.read_run(write_run(tmp_path / "run"))
-    assert lints.check(stats.summarise(run), stats.ratios(run)) == []
+    assert lints.check(stats.summarise(run), ratios.ratios(run)) == []

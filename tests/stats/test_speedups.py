@@ -6,8 +6,9 @@ from fakes import case, write_run
 from bench.core.axes import REFERENCE, Variant
 from bench.core.case import Compares
 from bench.report import write_report
+from bench.stats.ratios import ratios
 from bench.stats.speedups import best, compares_models, gains
-from bench.stats.summary import ratios, summarise
+from bench.stats.summary import summarise
 from bench.wording.sentences import gain_sentences, sentences
 
 EAGER, COMPILED, INT8 = REFERENCE, Variant(compile="default"), Variant("int8")

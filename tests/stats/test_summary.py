@@ -7,15 +7,15 @@ import pytest
 import scipy.stats
 from fakes import BERT, case, pair, write_run
 
-from bench.stats.summary import (
+from bench.runner.stopping import precise_groups_of
+from bench.stats.intervals import (
     mean_interval,
     percentile_interval,
-    precise_groups,
     quantile_interval,
     ratio_interval,
-    ratios,
-    summarise,
 )
+from bench.stats.ratios import ratios
+from bench.stats.summary import summarise
 
 ONE, OTHER = (c.id for c in pair())
 
@@ -188,7 +188,7 @@ def test_a_failed_case_is_in_no_statistic(tmp_path, failed):
     )
     assert set(summarise(run)["case"]) == {ONE, OTHER} - {failed}
     assert ratios(run).empty
-    assert precise_groups(run, 0.02) == {case().group}
+    assert precise_groups_of(run, 0.02) == {case().group}
 
 
 def test_a_run_interrupted_at_once_has_empty_tables(tmp_path):
@@ -197,7 +197,7 @@ def test_a_run_interrupted_at_once_has_empty_tables(tmp_path):
     run.environment["run"] |= {"models": [BERT.name], "plan": []}
     assert summarise(run).empty
     assert ratios(run).empty
-    assert precise_groups(run, 0.02) == set()
+    assert precise_groups_of(run, 0.02) == set()
 
 
 def test_a_planned_case_counts_before_it_has_ended(tmp_path):
@@ -265,20 +265,20 @@ def test_a_group_is_precise_when_its_ratio_is(tmp_path, spread, ready):
         OTHER: [[s * (1 + e)] for s, e in zip(drift, (0, spread, -spread, 0), strict=True)],
     }
     run = write_run(tmp_path / "run", pair(), walls)
-    assert precise_groups(run, 0.02) == ({case().group} if ready else set())
+    assert precise_groups_of(run, 0.02) == ({case().group} if ready else set())
 
 
 @pytest.mark.parametrize(("spread", "ready"), [(0.002, True), (0.05, False)])
 def test_a_lone_model_is_precise_when_its_latency_is(tmp_path, spread, ready):
     """Without a partner, the latency itself has to be known."""
     run = write_run(tmp_path / "run", [case()], {ONE: [[1.0], [1 + spread], [1 - spread]]})
-    assert precise_groups(run, 0.02) == ({case().group} if ready else set())
+    assert precise_groups_of(run, 0.02) == ({case().group} if ready else set())
 
 
 def test_one_process_is_never_precise(tmp_path):
     """However steady its rounds, one process has its own luck."""
     run = write_run(tmp_path / "run", pair(), {ONE: [[1.0] * 20], OTHER: [[2.0] * 20]})
-    assert precise_groups(run, 0.02) == set()
+    assert precise_groups_of(run, 0.02) == set()
 
 
 def test_one_imprecise_ratio_keeps_its_group_open(tmp_path):
@@ -286,4 +286,4 @@ def test_one_imprecise_ratio_keeps_its_group_open(tmp_path):
     cases = [case(m) for m in ("bert", "albert", "other")]
     walls = {c.id: [[1.0], [1.0], [1.0]] for c in cases}
     walls[cases[2].id] = [[1.0], [1.5], [0.7]]
-    assert precise_groups(write_run(tmp_path / "run", cases, walls), 0.02) == set()
+    assert precise_groups_of(write_run(tmp_path / "run", cases, walls), 0.02) == set()

@@ -3,8 +3,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from bench.core.architecture import Model
 from bench.core.axes import Variant
-from bench.core.case import Model, Workload
+from bench.core.case import Workload
 from bench.worker.backends.base import module_outputs
 from bench.worker.loading import build_config, load, make_inputs
 from bench.worker.numerics import relative_error

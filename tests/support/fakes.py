@@ -15,24 +15,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.core.architecture import Architecture, Model
 from bench.core.axes import Variant
-from bench.core.case import (
-    TIMED,
-    Architecture,
-    Case,
-    Measure,
-    Model,
-    Sampling,
-    Status,
-    Stop,
-    Workload,
-)
+from bench.core.case import TIMED, Case, Measure, Status, Stop, Workload
 from bench.core.metrics import metric
+from bench.core.suite import Sampling
 from bench.machine.gpu import NO_READING
-from bench.plan.options import Job, Source
+from bench.plan.jobs import Job, Source, identity
 from bench.results import store as records
 from bench.runner.process import Event
-from bench.runner.runner import Runner, identity
+from bench.runner.runner import Runner
 from bench.worker.clock import CudaClock, HostMarks
 
 S = 1_000_000_000

@@ -27,11 +27,13 @@ import scripted_run
 from bench.core.errors import UsageError
 from bench.report import write_report
 from bench.results import store as records
+from bench.results.csv_format import decode, encode
 from bench.results.pytest_benchmark import to_pytest_benchmark
-from bench.results.schema import TABLES, decode, encode
-from bench.runner.prepare import whole_repeats
+from bench.results.schema import TABLES
+from bench.runner.resume import whole_repeats
 from bench.stats import noise_causes as noise
-from bench.stats.summary import ratios, summarise
+from bench.stats.ratios import ratios
+from bench.stats.summary import summarise
 
 NUMBERS = (b"1,234", b"1.5E-3", b"nan", b"inf", b"-1", b"", b"0x10", b"1e999", b"9" * 40, b"1_0")
 WORDS = (

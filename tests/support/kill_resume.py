@@ -1,8 +1,8 @@
 """Kill a run with SIGKILL at random moments, resume it, and count what was lost or is wrong.
 
 `python tests/support/kill_resume.py --cycles 1000` forks scripted runs (true numbers, no
-models) and `--real` starts `bench run` itself on tiny models. Ends with 1 unless nothing was lost, doubled
-or wrong; `--minutes` bounds it in time.
+models) and `--real` starts `bench run` itself on tiny models. Ends with 1 unless nothing was lost,
+doubled or wrong; `--minutes` bounds it in time.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ import fakes
 import psutil
 import scripted_run
 
-from bench.core.case import Sampling
+from bench.core.suite import Sampling
 from bench.results import store as records
 
 MIB = 2**20

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import fakes
 
-from bench.core.case import Case, Measure, Sampling
-from bench.plan.options import Job
+from bench.core.case import Case, Measure
+from bench.core.suite import Sampling
+from bench.plan.jobs import Job
 from bench.results import store as records
+from bench.runner.display import Display
 from bench.runner.finalize import conclude
-from bench.runner.prepare import take_up, whole_repeats
 from bench.runner.process import Event
-from bench.runner.runner import Display, Runner
+from bench.runner.resume import take_up, whole_repeats
+from bench.runner.runner import Runner
 
 CASES = [
     *fakes.pair(measure=Measure.STATIC),

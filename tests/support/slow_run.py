@@ -16,10 +16,11 @@ import scripted_run
 
 from bench.cli import main as cli
 from bench.cli import run as command
-from bench.core.case import Sampling
+from bench.core.suite import Sampling
 from bench.plan.options import Options
 from bench.results import store as records
-from bench.runner.prepare import Prepared, take_up, whole_repeats
+from bench.runner.prepare import Prepared
+from bench.runner.resume import take_up, whole_repeats
 
 DIRECTORY = Path(sys.argv[1])
 NUMBER = int(sys.argv[2]) if len(sys.argv) > 2 else 0

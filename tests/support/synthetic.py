@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from bench.core import flops as formulas
+from bench.core.architecture import Architecture, Model
 from bench.core.axes import Variant
-from bench.core.case import TIMED, Architecture, Case, Measure, Model, Workload
+from bench.core.case import TIMED, Case, Measure, Workload
 from bench.results import store as records
 from suites.models import ALBERT_BASE, BERT_BASE, MODELS
 

@@ -7,11 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bench.core.case import Measure, Sampling, Status, Workload
-from bench.plan.options import estimate
+from bench.core.case import Measure, Status, Workload
+from bench.core.suite import Sampling
+from bench.plan.estimate import estimate
+from bench.stats.ratios import ratios
 from bench.stats.speedups import Gain
-from bench.stats.summary import ratios, summarise
-from bench.terminal.results import TerminalDisplay, quantity, show_gains, show_plan, show_results
+from bench.stats.summary import summarise
+from bench.terminal.progress import TerminalDisplay
+from bench.terminal.results import show_gains, show_plan, show_results
+from bench.wording.numbers import scaled
 
 
 def screen(*, terminal=False):
@@ -39,14 +43,14 @@ def screen(*, terminal=False):
 )
 def test_quantities_are_scaled_to_be_read(value, unit, text):
     """Three significant figures, in the unit that keeps the number small."""
-    assert quantity(value, unit) == text
+    assert scaled(value, unit) == text
 
 
 @given(st.floats(1e-6, 1e3), st.sampled_from(["s", "B", "1/s"]))
 def test_a_quantity_keeps_its_value(value, unit):
     """What is shown is within half of its last figure of what was measured."""
     scales = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9, "/s": 1.0}
-    number = quantity(value, unit).replace("/s", " /s")
+    number = scaled(value, unit).replace("/s", " /s")
     shown, name = number.split()
     assert float(shown) * scales[name] == pytest.approx(value, rel=0.0051)
 

@@ -12,10 +12,13 @@ import pytest
 import torch
 from fakes import BERT, TINY, QueueClock, QueueCuda, case, job, python
 
+from bench.core.architecture import Model
 from bench.core.axes import REFERENCE, Variant
-from bench.core.case import Compares, Measure, Model, Status, Workload
+from bench.core.case import Compares, Measure, Status, Workload
 from bench.core.errors import BenchError, UnsupportedError
 from bench.worker.backends import base as engines
+from bench.worker.backends import support
+from bench.worker.backends import torch as torch_backend
 from bench.worker.clock import SystemClock
 from bench.worker.loading import load, make_inputs
 from bench.worker.measures.forward import (
@@ -57,7 +60,7 @@ def session(cases, **facts):
 def test_a_variant_computes_what_the_reference_does(kind, variant):
     """In other sizes than it was exported with, too; its error is kept, and what making it cost."""
     try:
-        engines.require(variant, "cpu")
+        support.require(variant, "cpu")
     except UnsupportedError as error:
         pytest.skip(str(error))
     cases = [
@@ -77,7 +80,7 @@ def test_a_variant_computes_what_the_reference_does(kind, variant):
 def test_a_case_finds_nothing_of_another_compiled_and_its_own_again(tmp_path, monkeypatch):
     """So that the time of compiling does not depend on the order of the cases."""
     try:
-        engines.require(COMPILED, "cpu")
+        support.require(COMPILED, "cpu")
     except UnsupportedError as error:
         pytest.skip(str(error))
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
@@ -86,7 +89,7 @@ def test_a_case_finds_nothing_of_another_compiled_and_its_own_again(tmp_path, mo
         """Compile the same function for a case; the files that are there since."""
         before = set(tmp_path.rglob("*.cpp"))
         torch.compiler.reset()
-        with engines.compiling(COMPILED, name), torch.inference_mode():
+        with torch_backend.compiling(COMPILED, name), torch.inference_mode():
             torch.compile(lambda x: x.sin() + 1, dynamic=False)(torch.zeros(8))
         return len(set(tmp_path.rglob("*.cpp")) - before)
 
@@ -147,8 +150,8 @@ def test_what_is_only_emulated_is_not_timed(monkeypatch):
     """A type without instructions would be timed at something nobody would run."""
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
     with pytest.raises(UnsupportedError, match="torch would emulate it"):
-        engines.require(Variant("bfloat16"), "cpu")
-    engines.require(Variant("bfloat16"), "cpu", timed=False)
+        support.require(Variant("bfloat16"), "cpu")
+    support.require(Variant("bfloat16"), "cpu", timed=False)
 
 
 def test_another_function_is_refused():
@@ -186,7 +189,7 @@ def test_outputs_that_are_no_numbers_or_of_another_shape_are_no_match():
 def test_what_cannot_run_is_skipped_by_name(variant, device, reason):
     """Before anything is loaded; it is a status of its own, not a failure."""
     with pytest.raises(UnsupportedError, match=reason) as found:
-        engines.require(variant, device)
+        support.require(variant, device)
     assert classify(found.value) == (Status.SKIPPED, str(found.value))
 
 
@@ -198,7 +201,7 @@ def test_a_backend_that_is_not_installed_says_what_brings_it(backend, lacking, m
     """The reason names the extra to install, also where only a part of it is there."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name != lacking or None)
     with pytest.raises(UnsupportedError, match=rf"{lacking} is not installed: pip install '"):
-        engines.require(Variant(backend=backend), "cpu")
+        support.require(Variant(backend=backend), "cpu")
 
 
 @pytest.mark.parametrize(
@@ -219,15 +222,15 @@ def test_compiling_without_a_compiler_is_skipped_and_says_what_to_install(
     monkeypatch.setenv("CXX", named)
     if lacking:
         with pytest.raises(UnsupportedError, match=f"there is no {re.escape(lacking)}: install"):
-            engines.require(COMPILED, "cpu")
+            support.require(COMPILED, "cpu")
     else:
-        engines.require(COMPILED, "cpu")
+        support.require(COMPILED, "cpu")
 
 
 def test_beyond_the_compilers_limit_a_case_fails_and_does_not_run_uncompiled(monkeypatch):
     """Torch would go on without a word, and the row would say compiled."""
     try:
-        engines.require(COMPILED, "cpu")
+        support.require(COMPILED, "cpu")
     except UnsupportedError as error:
         pytest.skip(str(error))
     monkeypatch.setattr(engines, "RECOMPILATIONS", 1)
@@ -257,7 +260,7 @@ def test_numbers_of_threads_are_compared_in_engines_that_have_them(backend, thre
     """Torch's number is nothing to them: one engine for both would be compared with itself."""
     of = Variant(backend=backend)
     try:
-        engines.require(of, "cpu")
+        support.require(of, "cpu")
     except UnsupportedError as error:
         pytest.skip(str(error))
     cases = [
@@ -274,7 +277,7 @@ def test_an_exported_model_takes_what_a_tokenizer_gives(backend):
     """Which is more than it has inputs for."""
     one = replace(case(), variant=Variant(backend=backend))
     try:
-        engines.require(one.variant, "cpu")
+        support.require(one.variant, "cpu")
     except UnsupportedError as error:
         pytest.skip(str(error))
     loaded = load_engine(session([one]), [one])
@@ -306,7 +309,7 @@ print(sys.modules["openvino_telemetry"])
 def test_openvino_tells_nobody_that_it_is_used(tmp_path):
     """Its converter forks the worker dozens of times to report, and keeps files in the home."""
     try:
-        engines.require(Variant(backend="openvino"), "cpu")
+        support.require(Variant(backend="openvino"), "cpu")
     except UnsupportedError as error:
         pytest.skip(str(error))
     done = python("-c", CONVERT, cwd=Path(__file__).parents[1] / "support", HOME=str(tmp_path))
@@ -333,10 +336,10 @@ def test_what_a_cuda_device_or_its_machine_lacks_is_skipped_by_name(
     monkeypatch.setattr(shutil, "which", lambda name: name == "gcc" != lacking or None)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
     if not reason:
-        engines.require(variant, "cuda")
+        support.require(variant, "cuda")
         return
     with pytest.raises(UnsupportedError, match=reason):
-        engines.require(variant, "cuda")
+        support.require(variant, "cuda")
 
 
 class Graphed:

@@ -9,12 +9,13 @@ import torch
 from fakes import bench, case, job, pair, python, tiny_directory
 
 from bench.checks.crosscheck import Untimed, agreements
+from bench.core.architecture import Model
 from bench.core.axes import REFERENCE, Variant
-from bench.core.case import Measure, Model
-from bench.machine.gpu import find
+from bench.core.case import Measure
 from bench.results.store import read_run
 from bench.runner.process import ProcessLauncher
 from bench.stats.summary import summarise
+from bench.worker.device import find
 from suites.models import MODELS
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

@@ -8,7 +8,7 @@ import pytest
 import torch
 from fakes import case, job, pair
 
-from bench.core.case import Model
+from bench.core.architecture import Model
 from bench.core.flops import forward_flops
 from bench.runner.process import ProcessLauncher
 from bench.worker import reference_gemm as gemm

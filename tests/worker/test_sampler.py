@@ -8,17 +8,9 @@ from fakes import FakeClock, FakeCuda
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.core.rounds import BLOCK_S, MAX_BLOCK, balanced_orders, block_size
 from bench.worker.clock import CudaClock
-from bench.worker.sampler import (
-    BLOCK_S,
-    FIRST_LOOK,
-    MAX_BLOCK,
-    Limits,
-    Sampler,
-    balanced_orders,
-    block_size,
-    median_half_width,
-)
+from bench.worker.sampler import FIRST_LOOK, Limits, Sampler, median_half_width
 
 
 def sampler(clock, *, budget_s=10.0, precision=0.0, seed=1):

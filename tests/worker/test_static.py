@@ -4,11 +4,12 @@ import pytest
 import torch
 from fakes import TINY, case, job
 
+from bench.core.architecture import Model
 from bench.core.axes import Variant
-from bench.core.case import Measure, Model, Workload
+from bench.core.case import Measure, Workload
 from bench.core.errors import UnsupportedError
 from bench.core.flops import forward_flops, peak_activation_bytes
-from bench.plan.options import Source
+from bench.plan.jobs import Source
 from bench.worker.clock import SystemClock
 from bench.worker.loading import load, make_inputs
 from bench.worker.measures.memory import peak_allocated_bytes

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from bench.report.figures import canvas
 from bench.report.figures.canvas import Drawn, Look
 from bench.report.view import Context, View, at, each, workload_text
-from bench.stats.summary import Interval, mean_interval
+from bench.stats.intervals import Interval, mean_interval
 from bench.wording.numbers import Relation, count, percent, relation, significant
 
 STEPS = 120

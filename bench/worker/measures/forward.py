@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 from bench.core.axes import REFERENCE, Backend, Cache, Compile, Variant
 from bench.core.case import Case, Compares, Workload
 from bench.core.flops import forward_flops
-from bench.machine import gpu
+from bench.core.units import NS
 from bench.worker import reference_gemm as gemm
-from bench.worker.backends.base import Engine, Inputs, build, compiling, module_outputs, require
-from bench.worker.clock import NS
+from bench.worker.backends.base import Engine, Inputs, module_outputs
+from bench.worker.backends.build import build
+from bench.worker.backends.support import require
+from bench.worker.backends.torch import compiling
+from bench.worker.device import gpu_of
 from bench.worker.energy import per_forward_j
 from bench.worker.l2_flush import flusher
 from bench.worker.loading import make_inputs
@@ -210,7 +213,7 @@ def energy(session: Session, case: Case, forward: Callable[[], object]) -> dict[
 
     if case.variant.cache == Cache.COLD.value:
         return {}
-    device = gpu.find(case.device)
+    device = gpu_of(case.device)
     if device is None or session.job.repeat > 1:
         return {}
     with torch.inference_mode(), session.spend("energy_s"):
@@ -247,7 +250,7 @@ def sample(
     try:
         product = gemm.product(device, cases[0].variant.dtype)
         yardstick = Yardstick(with_threads(product, replace(cases[0], threads=job.threads)))
-        watch = RoundWatch(session.clock, gpu=gpu.find(device))
+        watch = RoundWatch(session.clock, gpu=gpu_of(device))
     except Exception as error:  # noqa: BLE001 - see load_all
         session.failed(cases, error)
         return {}, []

@@ -13,7 +13,7 @@ import psutil
 from bench.core.axes import DEFAULT_ATTENTION, Dtype, Head
 from bench.core.case import Case
 from bench.core.flops import peak_activation_bytes
-from bench.machine import gpu
+from bench.worker.device import gpu_of
 from bench.worker.loading import bind
 from bench.worker.measures.static import weight_bytes
 from bench.worker.session import Session
@@ -70,7 +70,7 @@ def _cuda(forward: Callable[[], object], device: str) -> dict[str, float]:
     before = torch.cuda.memory_allocated(device)
     forward()
     torch.cuda.synchronize(device)
-    device_memory = gpu.find(device)
+    device_memory = gpu_of(device)
     own = device_memory.own_bytes() if device_memory else None
     return ({} if own is None else {"cuda_process_bytes": float(own)}) | {
         "cuda_peak_allocated_bytes": torch.cuda.max_memory_allocated(device),

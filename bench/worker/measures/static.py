@@ -8,8 +8,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.checkpoints.validate import weight_files
-from bench.core.case import Case, Weights
+from bench.core.architecture import Weights
+from bench.core.case import Case
+from bench.core.checkpoint_files import weight_files
 from bench.core.flops import forward_flops
 from bench.worker.loading import make_inputs
 from bench.worker.session import Session

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from bench.core.case import Case, Workload
 from bench.core.errors import BenchError
 from bench.core.flops import forward_flops
+from bench.core.units import NS
 from bench.plan.corpus import Text, read
 from bench.worker import reference_gemm as gemm
-from bench.worker.clock import NS
 from bench.worker.measures.forward import Key, Loaded, checked, key_of, load_all, sample, settle
 from bench.worker.monitor import Reading
 from bench.worker.sampler import Timed

@@ -1,0 +1,66 @@
+"""What a plan costs at most, before anything is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.core.architecture import Model
+from bench.core.case import TIMED, Case, Measure
+from bench.core.flops import forward_flops
+from bench.core.suite import Sampling
+from bench.plan.jobs import job_batches, repeats_of
+
+START_S = 7.0
+"""Assumed seconds to start a worker and load the models, for the estimate before a run."""
+
+
+ASSUMED_FLOPS_PER_S = 1e11
+"""Assumed speed of a forward, for the same estimate: about two current CPU cores in float32."""
+
+
+ENERGY_S = 3.0
+"""Seconds of a forward on CUDA over which its energy is counted, once: the counter moves every
+20-100 ms, which is a few percent of that."""
+
+
+TRIES = 14
+"""Assumed processes until the largest batch is found."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a plan costs at most: worker processes and seconds."""
+
+    processes: int
+    seconds: float
+
+
+def estimate(cases: Sequence[Case], models: Sequence[Model], sampling: Sampling) -> Estimate:
+    """An upper bound from the budgets, with an assumed machine speed where one forward is long."""
+    architectures = {m.name: m.architecture for m in models}
+
+    def forward_s(case: Case) -> float:
+        arch = architectures[case.model]
+        return (
+            forward_flops(arch, case.workload, case.variant.head) / ASSUMED_FLOPS_PER_S
+            if arch
+            else 1.0
+        )
+
+    processes, seconds = 0, 0.0
+    for measure in Measure:
+        repeats = TRIES if measure is Measure.CAPACITY else repeats_of(measure, sampling)
+        for batch in job_batches(cases, measure):
+            processes += repeats
+            seconds += repeats * START_S
+            for case in batch:
+                if measure in TIMED:
+                    # A warm-up, and two rounds of which one begins with a dropped forward.
+                    least = 4 * forward_s(case)
+                    seconds += max(sampling.budget_s, repeats * least)
+                    seconds += ENERGY_S if case.device.startswith("cuda") else 0.0
+                else:
+                    seconds += repeats * 4 * forward_s(case)
+    limit = sampling.max_time_s
+    return Estimate(processes, min(seconds, limit) if limit else seconds)

@@ -1,0 +1,133 @@
+"""The terminal while a run goes on: a bar, or a line per case."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from io import StringIO
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from bench.core.axes import Variant
+from bench.core.case import Case, Compares, Status, Workload
+from bench.core.english import counted
+from bench.core.suite import Sampling
+from bench.plan.jobs import repeats_of
+from bench.runner.signals import fall_silent
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+class Listener(StringIO):
+    """Standard output, until nobody reads it any more: a run does not end for want of readers."""
+
+    encoding = "utf-8"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stream = sys.stdout  # a live bar puts itself into the place of sys.stdout
+
+    def write(self, text: str) -> int:
+        """Write now; words that nobody can read are dropped."""
+        try:
+            self.stream.write(text)
+            self.stream.flush()
+        except OSError:
+            fall_silent()
+        return len(text)
+
+    def isatty(self) -> bool:
+        """Whether a person looks on."""
+        return self.stream.isatty()
+
+
+def console() -> Console:
+    """The terminal, or whatever stands in for one (then 120 columns and no colours)."""
+    found = Console(file=Listener(), highlight=False, soft_wrap=False)
+    return found if found.is_terminal else Console(file=Listener(), highlight=False, width=120)
+
+
+def describe(case: Case) -> str:
+    """A workload in a few words."""
+    usual = case.variant == Variant() and case.compares is Compares.MODELS
+    compared = case.compares is Compares.THREADS
+    threads = counted(case.threads, "thread") if compared else ""
+    return place_name(
+        case.suite, case.workload, case.device, "" if usual else case.variant, threads
+    )
+
+
+def place_name(suite: str, workload: Workload | str, device: str, *special: Variant | str) -> str:
+    """`latency: batch 1, 32 tokens (cpu, float32 eager)`."""
+    return f"{suite}: {workload} ({', '.join([device, *map(str, filter(None, special))])})"
+
+
+@dataclass
+class TerminalDisplay:
+    """A live bar on a terminal; elsewhere one plain line per case, when it has ended."""
+
+    console: Console = field(default_factory=console)
+    _progress: Progress | None = None
+    _task: TaskID | None = None
+    _sampling: Sampling = field(default_factory=Sampling)
+    _total: int = 0
+    _done: int = 0
+
+    def start(self, cases: Sequence[Case], sampling: Sampling) -> None:
+        """See Display."""
+        self._sampling, self._total = sampling, len(cases)
+        if not self.console.is_terminal:
+            return
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._progress = Progress(
+            TextColumn("{task.fields[cases]}"),
+            BarColumn(bar_width=24),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.description}"),
+            console=self.console,
+            transient=True,
+        )
+        steps = sum(repeats_of(c.measure, sampling) for c in cases)
+        self._task = self._progress.add_task("starting", total=steps, cases=self._count())
+        self._progress.start()
+
+    def begin(self, cases: Sequence[Case], repeat: int) -> None:
+        """See Display."""
+        if self._progress is None or self._task is None:
+            return
+        names = " / ".join(dict.fromkeys(c.model for c in cases))
+        text = f"{describe(cases[0])}, repeat {repeat}: {names}"
+        self._progress.update(self._task, description=text)
+
+    def advance(self, case: Case) -> None:
+        """See Display."""
+        del case
+        if self._progress is not None and self._task is not None:
+            self._progress.advance(self._task)
+
+    def finish(self, case: Case, status: Status, reason: str) -> None:
+        """See Display."""
+        self._done += 1
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, cases=self._count())
+        ending = "" if status is Status.OK else f": {status.value}: {reason}"
+        if self._progress is None or status is not Status.OK:
+            text = f"[{self._done}/{self._total}] {describe(case)}, {case.model}{ending}"
+            self.console.print(text, markup=False, soft_wrap=True)
+
+    def note(self, text: str) -> None:
+        """See Display."""
+        self.console.print(f"note: {text}", markup=False, soft_wrap=True)
+
+    def stop(self) -> None:
+        """Take the bar away."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    def _count(self) -> str:
+        return f"{self._done}/{self._total} cases"

@@ -19,9 +19,9 @@ from bench.plan.registry import pick_models
 MODELS = pick_models(())
 
 AUTO = """
-    from bench.checkpoint import resolve
-    from bench.spec import Weights
-    from bench.registry import pick_models
+    from bench.checkpoints.resolve import resolve
+    from bench.core.architecture import Weights
+    from bench.plan.registry import pick_models
     for model in pick_models(()):
         print(*resolve(model, Weights.AUTO))
 """

@@ -271,8 +271,8 @@ def test_a_directory_that_is_being_written_is_refused(writer):
 def test_a_directory_held_by_another_process_is_refused(tmp_path):
     """The lock holds between processes, and falls when its holder dies."""
     code = (
-        "import sys; from pathlib import Path; from bench import records\n"
-        "held = records.open_run(Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
+        "import sys; from pathlib import Path; from bench.results import store\n"
+        "held = store.open_run(Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
     )
     run = tmp_path / "run"
     with subprocess.Popen(

@@ -290,10 +290,10 @@ CONVERT = """
 import socket, sys
 from fakes import case, job
 from dataclasses import replace
-from bench.clock import SystemClock
-from bench.measure.forward import load_engine
-from bench.measure.session import Session
-from bench.variant import Variant
+from bench.worker.clock import SystemClock
+from bench.worker.measures.forward import load_engine
+from bench.worker.session import Session
+from bench.core.axes import Variant
 
 def refuse(*_):
     print("asked the network")

@@ -82,7 +82,7 @@ def test_memory_is_the_allocators_and_this_processs():
 
 PLAIN = """
 import torch, transformers
-from bench.loading import config_arguments
+from bench.core.architecture import config_arguments
 from fakes import TINY
 arguments = config_arguments(TINY["albert"])
 config = transformers.AutoConfig.for_model("albert", **arguments)

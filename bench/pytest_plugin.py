@@ -95,8 +95,8 @@ def _module(config: pytest.Config, case: Case) -> Any:
 
     from bench.core.architecture import Weights
     from bench.core.errors import UnsupportedError
-    from bench.worker.backends.support import require
     from bench.worker.loading import load
+    from bench.worker.support import require
 
     if not case.variant.is_plain:
         pytest.skip(f"{case.variant}: bench run {case.suite} compares its output first, and has it")

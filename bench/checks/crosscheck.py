@@ -123,9 +123,9 @@ def _agreement(
 ) -> Agreement | Untimed:
     import torch
 
-    from bench.worker.backends.build import build
-    from bench.worker.backends.support import require
+    from bench.worker.build import build
     from bench.worker.loading import load, make_inputs
+    from bench.worker.support import require
 
     try:
         require(variant, device)

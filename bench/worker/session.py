@@ -16,10 +16,10 @@ from bench.core.errors import BenchError, UnsupportedError
 from bench.core.metrics import metric
 from bench.core.units import NS
 from bench.plan.jobs import Job, Source
-from bench.worker.backends.support import require
 from bench.worker.clock import Clock
 from bench.worker.loading import import_model_code, load
 from bench.worker.sampler import Timed
+from bench.worker.support import require
 
 if TYPE_CHECKING:
     import torch

@@ -6,7 +6,7 @@ import torch
 from bench.core.architecture import Model
 from bench.core.axes import Variant
 from bench.core.case import Workload
-from bench.worker.backends.base import module_outputs
+from bench.worker.engine import module_outputs
 from bench.worker.loading import build_config, load, make_inputs
 from bench.worker.numerics import relative_error
 from suites.models import MODELS

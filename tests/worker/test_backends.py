@@ -16,8 +16,8 @@ from bench.core.architecture import Model
 from bench.core.axes import REFERENCE, Variant
 from bench.core.case import Compares, Measure, Status, Workload
 from bench.core.errors import BenchError, UnsupportedError
-from bench.worker.backends import base as engines
-from bench.worker.backends import support
+from bench.worker import engine as engines
+from bench.worker import support
 from bench.worker.backends import torch as torch_backend
 from bench.worker.clock import SystemClock
 from bench.worker.loading import load, make_inputs

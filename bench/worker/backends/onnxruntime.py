@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.core.axes import Attention
-from bench.worker.backends.base import Engine, Forward, Inputs, _arrays, _Plain
+from bench.worker.engine import Engine, Forward, Inputs, _arrays, _Plain
 from bench.worker.loading import set_attention
 
 if TYPE_CHECKING:

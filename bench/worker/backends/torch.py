@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.core.axes import Compile, Dtype, Variant
-from bench.worker.backends.base import Engine, Forward, Inputs, module_outputs
+from bench.worker.engine import Engine, Forward, Inputs, module_outputs
 from bench.worker.loading import set_attention
 
 if TYPE_CHECKING:

@@ -13,18 +13,18 @@ from bench.core.case import Case, Compares, Workload
 from bench.core.flops import forward_flops
 from bench.core.units import NS
 from bench.worker import reference_gemm as gemm
-from bench.worker.backends.base import Engine, Inputs, module_outputs
-from bench.worker.backends.build import build
-from bench.worker.backends.support import require
 from bench.worker.backends.torch import compiling
+from bench.worker.build import build
 from bench.worker.device import gpu_of
 from bench.worker.energy import per_forward_j
+from bench.worker.engine import Engine, Inputs, module_outputs
 from bench.worker.l2_flush import flusher
 from bench.worker.loading import make_inputs
 from bench.worker.monitor import Reading, RoundWatch
 from bench.worker.numerics import check
 from bench.worker.sampler import Limits, Sampler, Timed, Yardstick
 from bench.worker.session import Session
+from bench.worker.support import require
 
 if TYPE_CHECKING:
     import torch

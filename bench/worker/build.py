@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.core.axes import Backend, Variant
-from bench.worker.backends.base import Engine, Inputs
 from bench.worker.backends.onnxruntime import make_onnxruntime
 from bench.worker.backends.openvino import make_openvino
-from bench.worker.backends.support import require
 from bench.worker.backends.torch import make_torch
+from bench.worker.engine import Engine, Inputs
+from bench.worker.support import require
 
 if TYPE_CHECKING:
     import torch

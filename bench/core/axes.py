@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from pathlib import Path
+from pkgutil import iter_modules
 
 DEFAULT_ATTENTION = "sdpa"
 """What transformers picks by itself for both models; eager is only used to count FLOPs."""
@@ -26,12 +28,31 @@ class Attention(str, Enum):
     FLASH = "flash"
 
 
-class Backend(str, Enum):
-    """What runs the forward."""
+@dataclass(frozen=True)
+class Backend:
+    """What runs the forward: the name of a module in `bench.worker.backends`."""
 
-    TORCH = "torch"
-    ONNXRUNTIME = "onnxruntime"
-    OPENVINO = "openvino"
+    value: str
+
+    def __str__(self) -> str:
+        return self.value
+
+
+TORCH = Backend("torch")
+"""The usual backend, which the others are exported from."""
+
+_BACKENDS_DIRECTORY = Path(__file__).parent.parent / "worker" / "backends"
+
+
+def _backends() -> tuple[Backend, ...]:
+    """One for each module, from its name alone: importing one imports torch."""
+    names = {module.name for module in iter_modules([str(_BACKENDS_DIRECTORY)])}
+    found = {name for name in names if not name.startswith("_")} - {TORCH.value}
+    return (TORCH, *(Backend(name) for name in sorted(found)))
+
+
+BACKENDS = _backends()
+"""All there are, the usual one first."""
 
 
 class Compile(str, Enum):
@@ -66,7 +87,7 @@ class Variant:
 
     dtype: str = Dtype.FLOAT32.value
     attention: str = DEFAULT_ATTENTION
-    backend: str = Backend.TORCH.value
+    backend: str = TORCH.value
     compile: str = Compile.NONE.value
     head: str = Head.FEATURES.value
     cache: str = Cache.WARM.value
@@ -80,7 +101,7 @@ class Variant:
     def run_by(self) -> tuple[str, ...]:
         """What runs the forward, where it is not torch as it is: backend and compilation."""
         compiled = f"compile-{self.compile}" if self.compile != Compile.NONE.value else ""
-        words = ((self.backend, Backend.TORCH.value), (compiled, ""))
+        words = ((self.backend, TORCH.value), (compiled, ""))
         return tuple(word for word, usual in words if word != usual)
 
     @property
@@ -98,7 +119,7 @@ class Variant:
 
     def __str__(self) -> str:
         # Attention is a choice of torch's; an exported graph keeps what it was exported with.
-        attention = (self.attention,) if self.backend == Backend.TORCH.value else ()
+        attention = (self.attention,) if self.backend == TORCH.value else ()
         return " ".join((self.dtype, *attention, *self.special))
 
     @property
@@ -106,7 +127,7 @@ class Variant:
         """Whether it is a torch module in a floating-point type, run as it is."""
         return (
             self.dtype != Dtype.INT8.value
-            and self.backend == Backend.TORCH.value
+            and self.backend == TORCH.value
             and self.compile == Compile.NONE.value
             and self.cache == Cache.WARM.value
         )

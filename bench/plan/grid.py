@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 
 from bench.core.architecture import Model
-from bench.core.axes import DEFAULT_ATTENTION, Backend, Cache, Compile, Dtype, Head, Variant
+from bench.core.axes import DEFAULT_ATTENTION, TORCH, Cache, Compile, Dtype, Head, Variant
 from bench.core.case import TIMED, Case, Compares, Measure, Workload
 from bench.core.english import several
 from bench.core.errors import UsageError
@@ -94,7 +94,7 @@ def _spanned(options: Options) -> Iterator[Variant]:
     axes = (
         options.dtypes or (Dtype.FLOAT32.value,),
         options.attentions or (DEFAULT_ATTENTION,),
-        options.backends or (Backend.TORCH.value,),
+        options.backends or (TORCH.value,),
         options.compiles or (Compile.NONE.value,),
         options.heads or (Head.FEATURES.value,),
         options.caches or (Cache.WARM.value,),

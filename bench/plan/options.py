@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
 from bench.core.architecture import Weights
-from bench.core.axes import Attention, Backend, Cache, Compile, Dtype, Head
+from bench.core.axes import BACKENDS, Attention, Backend, Cache, Compile, Dtype, Head
 from bench.core.errors import UsageError, check_seconds
 from bench.core.suite import Sampling
 
@@ -69,12 +70,12 @@ class Options:
                 if word not in known:
                     raise UsageError(f"{option} is {word!r}: choose from {', '.join(known)}")
 
-    def _axes(self) -> tuple[tuple[str, tuple[str, ...], type[Enum]], ...]:
+    def _axes(self) -> tuple[tuple[str, tuple[str, ...], Iterable[Enum | Backend]], ...]:
         """The axes of a variant: option, what was asked for, and what there is."""
         return (
             ("--dtype", self.dtypes, Dtype),
             ("--attention", self.attentions, Attention),
-            ("--backend", self.backends, Backend),
+            ("--backend", self.backends, BACKENDS),
             ("--compile", self.compiles, Compile),
             ("--head", self.heads, Head),
             ("--cache", self.caches, Cache),

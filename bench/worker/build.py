@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.core.axes import Backend, Variant
+from bench.core.axes import Variant
 from bench.worker.backends.onnxruntime import make_onnxruntime
 from bench.worker.backends.openvino import make_openvino
 from bench.worker.backends.torch import make_torch
@@ -31,9 +31,9 @@ def build(
     lengths, for which torch.compile makes code of free sizes as well.
     """
     require(variant, device)
-    match Backend(variant.backend):
-        case Backend.ONNXRUNTIME:
+    match variant.backend:
+        case "onnxruntime":
             return make_onnxruntime(module, example, threads)
-        case Backend.OPENVINO:
+        case "openvino":
             return make_openvino(module, example, threads)
     return make_torch(module, variant, sizes_vary=sizes_vary)

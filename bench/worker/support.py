@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 EXTRAS = {
-    Backend.ONNXRUNTIME: (("onnxruntime", "onnx", "onnxscript"), "onnx"),
-    Backend.OPENVINO: (("openvino",), "openvino"),
+    Backend("onnxruntime"): (("onnxruntime", "onnx", "onnxscript"), "onnx"),
+    Backend("openvino"): (("openvino",), "openvino"),
 }
 """Per backend the modules it needs, itself first, and the extra of this package with them."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from bench.core.axes import REFERENCE, Backend, Cache, Compile, Variant
+from bench.core.axes import REFERENCE, TORCH, Cache, Compile, Variant
 from bench.core.case import Case, Compares, Workload
 from bench.core.flops import forward_flops
 from bench.core.units import NS
@@ -58,7 +58,7 @@ def measure(session: Session) -> None:
 
 def key_of(case: Case) -> Key:
     """What cases share that run in one engine; only torch takes another number of threads."""
-    own = case.variant.backend != Backend.TORCH.value
+    own = case.variant.backend != TORCH.value
     return (case.model, case.variant, case.threads if own else 0)
 
 

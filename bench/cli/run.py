@@ -186,7 +186,10 @@ def _page(display: TerminalDisplay, directory: Path) -> Path | None:
 
 def _busy() -> list[str]:
     """A warning when something else keeps the machine busy before the run."""
-    load, cores = psutil.getloadavg()[0], psutil.cpu_count() or 1
+    try:
+        load, cores = psutil.getloadavg()[0], os.cpu_count() or 1
+    except OSError:  # a container without /proc/loadavg
+        return []
     if load <= BUSY * cores:
         return []
     text = (

@@ -1,13 +1,13 @@
 """NVIDIA's management library (NVML): clocks, power, heat, throttling, energy and own memory.
 
-Read between rounds and outside every timed forward. What a device does not tell is None; a machine
-without the library, or a device it does not know, has no readings at all.
+Read between rounds and outside every timed forward. What a device, a driver, a virtual machine or
+an older library does not report is None; a machine without the library, or a device it does not
+know, has no readings at all.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,26 +43,24 @@ class Gpu:
 
     def reading(self) -> dict[str, Any]:
         """The columns of COLUMNS as they are now: Hz, W, degrees Celsius, words."""
-        nvml = self.library
+        # A device that computes has clocks and takes power: 0 is what a virtual machine hides.
         sm, memory = (
-            self._known(nvml.nvmlDeviceGetClockInfo, kind)
-            for kind in (nvml.NVML_CLOCK_SM, nvml.NVML_CLOCK_MEM)
+            self._known("nvmlDeviceGetClockInfo", kind) or None
+            for kind in ("NVML_CLOCK_SM", "NVML_CLOCK_MEM")
         )
-        power = self._known(nvml.nvmlDeviceGetPowerUsage)
-        reasons = self._known(nvml.nvmlDeviceGetCurrentClocksThrottleReasons)
+        power = self._known("nvmlDeviceGetPowerUsage") or None
+        reasons = self._known("nvmlDeviceGetCurrentClocksThrottleReasons")
         return {
             "gpu_sm_hz": None if sm is None else sm * MHZ,
             "gpu_memory_hz": None if memory is None else memory * MHZ,
             "gpu_power_w": None if power is None else power * MILLI,
-            "gpu_temperature_c": self._known(
-                nvml.nvmlDeviceGetTemperature, nvml.NVML_TEMPERATURE_GPU
-            ),
+            "gpu_temperature_c": self._known("nvmlDeviceGetTemperature", "NVML_TEMPERATURE_GPU"),
             "gpu_throttle": " ".join(self._words(int(reasons or 0))),
         }
 
     def energy_j(self) -> float | None:
         """Joules since the driver was loaded (Volta and later), to some ten milliseconds."""
-        found = self._known(self.library.nvmlDeviceGetTotalEnergyConsumption)
+        found = self._known("nvmlDeviceGetTotalEnergyConsumption")
         return None if found is None else found * MILLI
 
     def own_bytes(self) -> int | None:
@@ -71,20 +69,25 @@ class Gpu:
         None where the driver does not tell, or counts processes by numbers of another namespace
         (containers).
         """
-        found = self._known(self.library.nvmlDeviceGetComputeRunningProcesses)
+        found = self._known("nvmlDeviceGetComputeRunningProcesses")
         mine = [process.usedGpuMemory for process in found or () if process.pid == os.getpid()]
         return int(mine[0]) if mine and mine[0] is not None else None
 
     def _words(self, reasons: int) -> list[str]:
-        bits = ((word, getattr(self.library, name)) for word, name in THROTTLES)
+        bits = ((word, getattr(self.library, name, 0)) for word, name in THROTTLES)
         return list(dict.fromkeys(word for word, bit in bits if reasons & bit))
 
-    def _known(self, read: Callable[..., Any], *arguments: Any) -> Any | None:
-        """What a call gives; None where this device or driver does not support it."""
+    def _known(self, function: str, *constants: str) -> Any | None:
+        """What a function of the library gives for this device and the named constants.
+
+        None where this device, driver or library does not have it or may not tell.
+        """
+        library = self.library
         try:
-            return read(self.handle, *arguments)
-        except (self.library.NVMLError, self.library.NVMLLibraryMismatchError):
-            return None  # the latter, for a driver too old, is no NVMLError
+            arguments = (getattr(library, name) for name in constants)
+            return getattr(library, function)(self.handle, *arguments)
+        except (library.NVMLError, library.NVMLLibraryMismatchError, AttributeError):
+            return None  # a mismatch, for a driver too old, is no NVMLError
 
 
 def known(library: Any, uuid: str) -> Gpu | None:

@@ -14,9 +14,10 @@ BETWEEN_LOOKS = 10
 
 
 def per_forward_j(gpu: Gpu, clock: Clock, forward: Callable[[], object]) -> float | None:
-    """Joules that the whole device takes for a forward; None without such a counter.
+    """Joules that the whole device takes for a forward; None without a counter that counts.
 
-    In rounds the models take turns too fast for it, so each has some seconds of its own.
+    In rounds the models take turns too fast for it, so each has some seconds of its own. Seconds of
+    work that take no energy come from a counter that a virtual machine keeps still.
     """
     clock.synchronize()
     before = gpu.energy_j()
@@ -29,4 +30,4 @@ def per_forward_j(gpu: Gpu, clock: Clock, forward: Callable[[], object]) -> floa
         clock.synchronize()
         forwards += BETWEEN_LOOKS
     after = gpu.energy_j()
-    return None if after is None else (after - before) / forwards
+    return None if after is None or after <= before else (after - before) / forwards

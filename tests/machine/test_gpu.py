@@ -26,7 +26,10 @@ UUID = "0e1d5e0c-0000-4000-8000-000000000000"
 
 
 class FakeNvml:
-    """What `bench.machine.gpu` needs of pynvml: one device; a value that is None is unsupported."""
+    """What `bench.machine.gpu` needs of pynvml: one device.
+
+    A value that is None is unsupported; names in `missing` are not in the library at all.
+    """
 
     class NVMLError(Exception):
         """See pynvml."""
@@ -41,8 +44,8 @@ class FakeNvml:
     nvmlClocksThrottleReasonHwThermalSlowdown = 0x40
     nvmlClocksThrottleReasonHwPowerBrakeSlowdown = 0x80
 
-    def __init__(self, prefix="GPU", **values):
-        self.prefix = prefix
+    def __init__(self, prefix="GPU", missing=(), **values):
+        self.prefix, self.missing = prefix, missing
         self.values = {
             "sm": 1980,
             "memory": 2619,
@@ -53,6 +56,11 @@ class FakeNvml:
             "processes": [],
             **values,
         }
+
+    def __getattribute__(self, name):
+        if name in object.__getattribute__(self, "__dict__").get("missing", ()):
+            raise AttributeError(name)
+        return object.__getattribute__(self, name)
 
     def _value(self, name):
         if self.values[name] is None:
@@ -134,6 +142,50 @@ def test_what_a_device_does_not_tell_is_not_known(name, column):
     assert sum(value is None for value in found.values()) == 1
 
 
+FUNCTIONS = {
+    "nvmlDeviceGetClockInfo": ("gpu_sm_hz", "gpu_memory_hz"),
+    "nvmlDeviceGetPowerUsage": ("gpu_power_w",),
+    "nvmlDeviceGetTemperature": ("gpu_temperature_c",),
+    "NVML_TEMPERATURE_GPU": ("gpu_temperature_c",),
+    "nvmlDeviceGetCurrentClocksThrottleReasons": (),
+    "nvmlClocksThrottleReasonHwSlowdown": (),
+}
+"""Names of the library, and the columns that are not known without them."""
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_library_without_a_function_knows_the_rest(name):
+    """Releases of pynvml differ; a reading never ends a run."""
+    found = device(missing=(name,)).reading()
+    assert {column for column, value in found.items() if value is None} == set(FUNCTIONS[name])
+    assert found["gpu_throttle"] == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [("sm", "gpu_sm_hz"), ("memory", "gpu_memory_hz"), ("power", "gpu_power_w")],
+)
+def test_a_clock_or_a_power_of_zero_is_hidden_and_not_measured(name, column):
+    """A virtual machine may write 0 where it keeps the value to itself; 0 degrees can be."""
+    assert device(**{name: 0}).reading()[column] is None
+    assert device(temperature=0).reading()["gpu_temperature_c"] == 0
+
+
+@pytest.mark.parametrize("value", [None, "too old"])
+@pytest.mark.parametrize(
+    "name", ["sm", "memory", "power", "temperature", "reasons", "energy", "processes"]
+)
+def test_no_refusal_of_one_value_ends_a_run(name, value, clock, tmp_path):
+    """Not supported, not permitted, or a driver too old: the round has its row all the same."""
+    one = device(**{name: value})
+    watch = RoundWatch(clock, Kernel(tmp_path), one)
+    watch.begin()
+    assert watch.end(1)
+    assert set(gpu.COLUMNS) <= set(watch.rows[0])
+    assert (one.energy_j() is None) is (name == "energy")
+    assert one.own_bytes() is None
+
+
 def test_names_of_throttling_are_those_of_the_real_library():
     """A name that pynvml does not have would be found out on a GPU only."""
     import pynvml
@@ -200,6 +252,20 @@ def test_energy_is_the_counters_rise_per_forward():
     assert found == pytest.approx(6.0)
     assert len(forwards) * 0.02 >= ENERGY_S
     assert clock.synchronized > max(forwards)
+
+
+def test_a_counter_that_stands_still_is_no_energy_of_zero():
+    """A virtual machine may keep it at one value."""
+    clock = FakeClock()
+    assert per_forward_j(device(energy=7), clock, clock.forward(0.02)) is None
+
+
+def test_without_the_function_there_is_no_energy_and_no_memory():
+    """An older pynvml."""
+    missing = ("nvmlDeviceGetTotalEnergyConsumption", "nvmlDeviceGetComputeRunningProcesses")
+    one = device(missing=missing)
+    assert one.energy_j() is None
+    assert one.own_bytes() is None
 
 
 def test_without_a_counter_there_is_no_energy():

@@ -15,7 +15,7 @@ from bench.core.case import Measure
 from bench.results.store import read_run
 from bench.runner.process import ProcessLauncher
 from bench.stats.summary import summarise
-from bench.worker.device import find
+from bench.worker.device import gpu_of
 from suites.models import MODELS
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -127,7 +127,7 @@ def test_energy_and_host_time_are_told_and_a_tiny_model_is_bound_by_launches(tmp
     summary = summarise(read_run(tmp_path / "run")).set_index("metric")["value"]
     assert summary["host_time"] > 0
     assert "cpu_time" not in summary
-    if find("cuda").energy_j() is not None:
+    if gpu_of("cuda").energy_j() is not None:
         assert summary["energy_per_sequence"] > 0
 
 

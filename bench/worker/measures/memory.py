@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -19,6 +19,8 @@ from bench.worker.measures.static import weight_bytes
 from bench.worker.session import Session
 
 KIB = 1024
+PROC = Path("/proc/self")
+"""What Linux tells of this process; some containers show only a part of it."""
 
 
 def measure(session: Session) -> None:
@@ -124,10 +126,14 @@ def resident() -> int | None:
 
 
 def reset_peak_rss() -> None:
-    """Set the kernel's high-water mark of this process back to its present size (Linux)."""
-    clear = Path("/proc/self/clear_refs")
+    """Set the kernel's high-water mark of this process back to its present size (Linux).
+
+    Where the system refuses, the mark goes on counting from the start of the process.
+    """
+    clear = PROC / "clear_refs"
     if clear.exists():
-        clear.write_text("5")
+        with suppress(OSError):
+            clear.write_text("5")
 
 
 def peak_rss() -> int:
@@ -136,10 +142,10 @@ def peak_rss() -> int:
     Linux: since the last reset. macOS: since the process began, which is why memory is measured in
     a process of its own. Source: proc(5), getrusage(2).
     """
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(s for s in status.read_text().splitlines() if s.startswith("VmHWM:"))
-        return int(line.split()[1]) * KIB
+    with suppress(OSError):
+        for line in (PROC / "status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * KIB
     import resource
 
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

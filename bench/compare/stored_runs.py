@@ -95,7 +95,7 @@ def figures(run: records.Run, summary: pd.DataFrame, ratios: pd.DataFrame) -> Fi
         _key(row): (str(row["case"]), str(row["status"]), str(row["reason"]))
         for row in run.cases.to_dict("records")
     }
-    processes = dict(zip(run.cases["case"], run.cases["repeats"], strict=True))
+    processes = dict(zip(run.cases["case"], run.cases["processes"], strict=True))
     values = _values(summary, "value", processes)
     for row in run.cases.to_dict("records"):
         if not math.isnan(row[CHECKPOINT]):
@@ -113,7 +113,7 @@ def figures(run: records.Run, summary: pd.DataFrame, ratios: pd.DataFrame) -> Fi
 
 
 def _with_reference(ratios: pd.DataFrame) -> Iterator[tuple[Key, dict[str, Value], Any]]:
-    processes = dict(zip(ratios["case"], ratios["repeats"], strict=True))
+    processes = dict(zip(ratios["case"], ratios["processes"], strict=True))
     by_key = _values(ratios.assign(unit="ratio"), "ratio", processes)
     rows = {_key(row): row for row in ratios.to_dict("records")}
     for key, found in by_key.items():

@@ -101,8 +101,8 @@ METRICS = {
         _exact("text_length", Unit.COUNT, "Tokens of a sequence of the text", better=0),
         _exact("text_truncated", Unit.COUNT, "Sequences of the text cut off", better=0),
         Metric("gemm_share", Unit.COUNT, "Speed, over a reference matrix product's", better=1),
-        Metric("noise", Unit.COUNT, "Spread of samples (middle half / median)", better=0),
-        # What disturbed a repeat, as differences over its sampling; never compared.
+        Metric("iqr_over_median", Unit.COUNT, "Spread of samples (IQR / median)", better=0),
+        # What else the machine did in a process, as differences over its sampling; never compared.
         Metric("steal_time", Unit.SECONDS, "CPU time taken by the hypervisor", better=0),
         Metric("involuntary_switches", Unit.COUNT, "Involuntary context switches", better=0),
         Metric("major_page_faults", Unit.COUNT, "Page faults that read the disk", better=0),

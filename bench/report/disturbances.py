@@ -56,7 +56,7 @@ def disturbance_table(view: View) -> Table | None:
 
 def _where(row: Any) -> str:
     where = workload_text(int(row["batch_size"]), int(row["seq_len"]))
-    return f"{row['suite']}, {where}, repeat {row['repeat']}"
+    return f"{row['suite']}, {where}, process {row['process']}"
 
 
 def in_words(view: View) -> list[str]:

@@ -53,7 +53,7 @@ KINDS: dict[Measure, tuple[str, tuple[Shown, ...]]] = {
             *OF_TIME,
             Shown("CPU time, ms", "cpu_time", MS, interval=False),
             Shown("Of the matrix product’s speed, %", "gemm_share", 100.0),
-            Shown("Noise, %", "noise", 100.0, interval=False),
+            Shown("Noise, %", "iqr_over_median", 100.0, interval=False),
             Shown("Energy per sequence, J", "energy_per_sequence"),
             Shown("Host time, ms", "host_time", MS, interval=False),
             Shown("Relative error", "output_error", interval=False),

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
+from bench.results.schema import ABSENT, RENAMED
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -79,8 +81,9 @@ def _word(value: str) -> str:
 
 
 def decode(data: bytes, columns: Mapping[str, str]) -> pd.DataFrame:
-    """The whole lines of `data` as a table of exactly `columns`.
+    """The whole lines of `data` as a table of exactly `columns`, under the names of today.
 
+    Columns that are not known are left out; those of `ABSENT` that the file has not have its value.
     Raises ValueError, with a reason of one line, for anything that is not such a table.
     """
     import pandas as pd
@@ -91,38 +94,46 @@ def decode(data: bytes, columns: Mapping[str, str]) -> pd.DataFrame:
             raise ValueError("its lines end in CR: give the file as it was written")
         return pd.DataFrame({c: pd.Series(dtype=_DTYPES[kind]) for c, kind in columns.items()})
     lines = text.split("\n")[:-1]
-    kinds = _kinds(lines[0], columns)
+    names = _names(lines[0], columns)
+    kinds = [columns.get(name, "str") for name in names]
     row = re.compile(",".join(_CELLS[kind] for kind in kinds))
     for number, line in enumerate(lines[1:], start=2):
         if row.fullmatch(line) is None:
             raise ValueError(f"line {number} {_fault(line, lines[0], kinds)}")
+    present = [name for name in names if name in columns]
     frame = pd.read_csv(
         StringIO(text),
-        usecols=list(columns),
-        dtype={c: _DTYPES[kind] for c, kind in columns.items()},
+        header=0,
+        names=[name if name in columns else f"unknown {i}" for i, name in enumerate(names)],
+        usecols=present,
+        dtype={c: _DTYPES[columns[c]] for c in present},
         keep_default_na=False,
         na_values={c: [""] for c, kind in columns.items() if kind == "float"},
         skip_blank_lines=False,
         index_col=False,
-    )[list(columns)]
+    )
     if "'" in text:
-        for name in (c for c, kind in columns.items() if kind == "str"):
+        for name in (c for c in present if columns[c] == "str"):
             frame[name] = frame[name].str.replace(_DISARMED, "", regex=True)
-    return frame
+    for column, words in RENAMED.items():
+        if column in present:
+            frame[column] = frame[column].replace(dict(words))
+    absent = {name: ABSENT[name] for name in columns if name not in present}
+    return frame.assign(**absent)[list(columns)]
 
 
-def _kinds(header: str, columns: Mapping[str, str]) -> list[str]:
-    """The kind of each column of a file, in its own order; columns we do not know are words."""
-    names = _split(header)
+def _names(header: str, columns: Mapping[str, str]) -> list[str]:
+    """The columns of a file, in its own order, under the names of today."""
+    names = [RENAMED["column"].get(name, name) for name in _split(header)]
     shown = f"in its first line {header[:80]!r}"
     for name in columns:
-        if name not in names:
+        if name not in names and name not in ABSENT:
             separator = next((s for s in ";\t" if s in header), None)
             hint = f": a spreadsheet has put {separator!r} for the commas" if separator else ""
             raise ValueError(f"no column {name!r} {shown}{hint}")
         if names.count(name) > 1:
             raise ValueError(f"two columns {name!r} {shown}")
-    return [columns.get(name, "str") for name in names]
+    return names
 
 
 def _split(line: str) -> list[str]:

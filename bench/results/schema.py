@@ -7,12 +7,19 @@ another. Words that a spreadsheet would take for a formula are written with an a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
 
+from bench.core.axes import Variant
 from bench.machine.gpu import COLUMNS as GPU
 
-if TYPE_CHECKING:
-    pass
+RENAMED: Mapping[str, Mapping[str, str]] = {
+    "column": {"repeat": "process", "repeats": "processes", "disturbed": "invalid"},
+    "metric": {"noise": "iqr_over_median"},
+    "phase": {"disturbed": "invalid"},
+}
+"""Columns of earlier versions, and words in a column of that name: what they are called now."""
 
 IDENTITY = {
     "suite": "str",
@@ -31,6 +38,10 @@ IDENTITY = {
 }
 """The columns that say which case a row is about; the same in every file made for people."""
 
+ABSENT: Mapping[str, Any] = {axis.name: axis.default for axis in fields(Variant)}
+"""What a row says in a column that its version of bench did not write yet: an axis that did not
+exist was at its default. Any other missing column is a fault of the file."""
+
 CASES = {
     "case": "str",
     **IDENTITY,
@@ -41,11 +52,11 @@ CASES = {
     "checkpoint_sha256": "str",
     "status": "str",
     "reason": "str",
-    "repeats": "int",
+    "processes": "int",
     "stop": "str",
     "finished": "str",
 }
-PLACE = {"repeat": "int", "index": "int", "of": "int"}
+PLACE = {"process": "int", "index": "int", "of": "int"}
 BATCH = {"case": "str", **PLACE}
 SAMPLE = {
     "phase": "str",
@@ -63,7 +74,7 @@ ROUNDS = {
     "group": "str",
     **PLACE,
     "round": "int",
-    "disturbed": "str",
+    "invalid": "str",
     "wall_s": "float",
     "steal_s": "float",
     "involuntary_switches": "float",
@@ -93,7 +104,7 @@ RATIOS = {
     "ratio": "float",
     **INTERVAL,
     "rounds": "int",
-    "repeats": "int",
+    "processes": "int",
     "case": "str",
 }
 TURNS = {

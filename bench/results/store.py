@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.core.errors import OutputError, UsageError
 from bench.results.csv_format import decode, encode
-from bench.results.schema import BATCHED, CASES, IDENTITY, RATIOS, RAW, SUMMARY, TABLES
+from bench.results.schema import ABSENT, BATCHED, CASES, IDENTITY, RATIOS, RAW, SUMMARY, TABLES
 from bench.results.validate import check_environment, check_tables
 
 if TYPE_CHECKING:
@@ -90,9 +90,9 @@ class RunWriter:
         if not end:
             _sync_directory(self.directory)
 
-    def append_batch(self, table: str, name: str, repeat: int, rows: Sequence[Row]) -> None:
-        """Append all rows of one case (or group) and repeat, numbered within the batch."""
-        key = {next(iter(TABLES[table])): name, "repeat": repeat, "of": len(rows)}
+    def append_batch(self, table: str, name: str, process: int, rows: Sequence[Row]) -> None:
+        """Append all rows of one case (or group) and process, numbered within the batch."""
+        key = {next(iter(TABLES[table])): name, "process": process, "of": len(rows)}
         self.append(table, ({**row, **key, "index": i} for i, row in enumerate(rows)))
 
     def write_table(self, table: str, frame: pd.DataFrame) -> None:
@@ -229,7 +229,13 @@ def read_environment(directory: Path) -> dict[str, Any]:
         check_environment(environment)
     except ValueError as error:
         raise UsageError(f"{path} is not of this tool: {error}") from None
+    environment["run"]["plan"] = [_planned(row) for row in environment["run"]["plan"]]
     return environment
+
+
+def _planned(row: Row) -> Row:
+    """A planned case as one of today: the axes of its version alone would not compare with ours."""
+    return {name: row.get(name, ABSENT.get(name)) for name in ("case", *IDENTITY)}
 
 
 def read_table(directory: Path, table: str) -> pd.DataFrame:
@@ -291,7 +297,7 @@ def _whole_batches(frame: pd.DataFrame, table: str, damage: list[str]) -> pd.Dat
     """Keep the batches of which every row is there, once: indices from 0 to one below `of`."""
     if frame.empty:
         return frame
-    key = [str(frame.columns[0]), "repeat"]
+    key = [str(frame.columns[0]), "process"]
     batch = frame.groupby(key, sort=False)
     index, size = batch["index"], batch["of"].transform("min")
     whole = (
@@ -304,7 +310,7 @@ def _whole_batches(frame: pd.DataFrame, table: str, damage: list[str]) -> pd.Dat
     if not whole.all():
         torn = frame.loc[~whole, key].drop_duplicates()
         damage.extend(
-            f"{table}.csv: repeat {repeat} of {name} is incomplete and is left out"
-            for name, repeat in torn.itertuples(index=False, name=None)
+            f"{table}.csv: process {process} of {name} is incomplete and is left out"
+            for name, process in torn.itertuples(index=False, name=None)
         )
     return frame[whole].reset_index(drop=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.core.case import Status, Stop, group_of
 from bench.core.metrics import METRICS, Unit, metric
-from bench.results.schema import IDENTITY
+from bench.results.schema import ABSENT, IDENTITY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +22,7 @@ PARTS = {
 }
 """What has to be in `environment.json` for a run to be read at all."""
 
-PHASES = ("warmup", "switch", "tokenize", "sample", "disturbed")
+PHASES = ("warmup", "switch", "tokenize", "sample", "invalid")
 
 
 def check_environment(environment: Mapping[str, Any]) -> None:
@@ -84,9 +84,9 @@ def _check_planned(row: Mapping[str, Any]) -> None:
     if not isinstance(case, str) or case.count("/") < 2:
         raise ValueError(f"a planned case has the id {str(case)[:40]!r}")
     for name, kind in IDENTITY.items():
-        wanted = str if kind == "str" else int
-        if not isinstance(row.get(name), wanted) or isinstance(row[name], bool):
-            problem = f"planned case {case[:60]!r} has {row.get(name)!r} for {name!r}"
+        wanted, value = str if kind == "str" else int, row.get(name, ABSENT.get(name))
+        if not isinstance(value, wanted) or isinstance(value, bool):
+            problem = f"planned case {case[:60]!r} has {value!r} for {name!r}"
             raise ValueError(problem)  # noqa: TRY004 - bad data, not a bad call
 
 

@@ -82,13 +82,13 @@ def whole_repeats(run: records.Run) -> records.Run:
             members.setdefault(group, set()).add(row["case"])
         if row["suite"] in suites:
             timed.add(group)
-    present = run.samples.groupby("repeat")["case"].agg(set).to_dict()
+    present = run.samples.groupby("process")["case"].agg(set).to_dict()
 
     def whole(table: pd.DataFrame) -> pd.DataFrame:
         groups = table["group"] if "group" in table else table["case"].map(group_of)
         keep: list[bool] = [
             group not in timed or members.get(group, set()) <= present.get(repeat, set())
-            for group, repeat in zip(groups, table["repeat"], strict=True)
+            for group, repeat in zip(groups, table["process"], strict=True)
         ]
         return table.loc[np.array(keep, dtype=bool)]
 
@@ -112,7 +112,7 @@ def take_up(
     repeats = repeats_done(run)
     whole = [
         status != Status.OK.value or len(repeats.get(case, ())) >= wanted
-        for case, status, wanted in run.cases[["case", "status", "repeats"]].to_numpy()
+        for case, status, wanted in run.cases[["case", "status", "processes"]].to_numpy()
     ]
     run = dataclasses.replace(run, cases=run.cases[np.array(whole, dtype=bool)])
     for table in records.RAW:
@@ -124,6 +124,6 @@ def repeats_done(run: records.Run) -> dict[str, set[int]]:
     """Whole repeats that an interrupted run already holds, by case."""
     found: dict[str, set[int]] = {}
     for table in (run.measurements, run.samples):
-        for case, repeats in table.groupby("case")["repeat"]:
+        for case, repeats in table.groupby("case")["process"]:
             found[str(case)] = set(map(int, repeats))
     return found

@@ -250,7 +250,7 @@ class Runner:
             "checkpoint_sha256": checkpoint.sha256 if checkpoint else "",
             "status": status.value,
             "reason": reason,
-            "repeats": len(self.repeats.get(case.id, ())),
+            "processes": len(self.repeats.get(case.id, ())),
             "stop": stop.value,
             "finished": utc_now(),
         }

@@ -96,8 +96,8 @@ def looks_of(run: Run) -> Looks:
     """What `Looks` would have seen of a run that is on disk."""
     looks = Looks({str(case): str(other) for case, other in references(run)["reference"].items()})
     kept = run.samples[run.samples["phase"] == "sample"]
-    for _, batch in kept.groupby(["repeat", "case"]):
-        case, repeat = str(batch["case"].iloc[0]), int(batch["repeat"].iloc[0])
+    for _, batch in kept.groupby(["process", "case"]):
+        case, repeat = str(batch["case"].iloc[0]), int(batch["process"].iloc[0])
         looks.add(case, repeat, zip(batch["round"], batch["wall_s"], strict=True))
     return looks
 

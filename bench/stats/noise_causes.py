@@ -57,7 +57,7 @@ def _noisy(run: Run, summary: pd.DataFrame, doctor: Doctor) -> Iterator[str]:
     causes = "; ".join(_causes(run.rounds, cores, doctor, fewer)) or _unseen(doctor)
     yield (
         f"{NOISY}the middle half of the samples spans more than {NOISE_BOUND:.0%} of the median in "
-        f"{len(over)} of {(summary['metric'] == 'noise').sum()} timed cases (most, "
+        f"{len(over)} of {(summary['metric'] == 'iqr_over_median').sum()} timed cases (most, "
         f"{worst.value:.0%}, in {worst.case}): {causes}"
     )
 
@@ -141,10 +141,10 @@ def _spread(values: Any) -> float:
 
 
 def _discarded(rounds: pd.DataFrame) -> Iterator[str]:
-    lost = rounds[rounds["disturbed"] != ""]
+    lost = rounds[rounds["invalid"] != ""]
     if not lost.empty:
-        why = several(f"{n} {reason}" for reason, n in lost["disturbed"].value_counts().items())
+        why = several(f"{n} {reason}" for reason, n in lost["invalid"].value_counts().items())
         yield (
             f"{DISCARDED}{len(lost)} of {len(rounds)} rounds ({why}): no statistic uses them; "
-            "they stay in samples.csv as `disturbed`"
+            "they stay in samples.csv as `invalid`"
         )

@@ -28,18 +28,18 @@ def round_log_ratios(samples: pd.DataFrame, plan: pd.DataFrame, column: str) -> 
     `plan` has a row per case with columns `group` and `reference` (the case it is compared with).
     """
     kept = samples[samples["phase"] == "sample"]
-    fastest = kept.groupby(["case", "repeat", "round"], sort=False)[column].min()
+    fastest = kept.groupby(["case", "process", "round"], sort=False)[column].min()
     minima = fastest[fastest > 0].rename("value").reset_index()
     minima["reference"] = _partners(minima["case"], plan)
     pairs = minima.merge(
-        minima[["case", "repeat", "round", "value"]],
-        left_on=["reference", "repeat", "round"],
-        right_on=["case", "repeat", "round"],
+        minima[["case", "process", "round", "value"]],
+        left_on=["reference", "process", "round"],
+        right_on=["case", "process", "round"],
         suffixes=("", "_reference"),
     )
     pairs = pairs[pairs["case"] != pairs["reference"]]
     pairs["log_ratio"] = np.log(pairs["value"] / pairs["value_reference"])
-    return pairs[["case", "repeat", "round", "log_ratio"]]
+    return pairs[["case", "process", "round", "log_ratio"]]
 
 
 def references(run: Run) -> pd.DataFrame:
@@ -87,7 +87,7 @@ def ratios(run: Run) -> pd.DataFrame:
     plan = references(run)
     rows = [*_paired_rows(run, plan), *_measured_rows(run, plan)]
     table = pd.DataFrame(
-        rows, columns=["case", "metric", "ratio", "low", "high", "rounds", "repeats"]
+        rows, columns=["case", "metric", "ratio", "low", "high", "rounds", "processes"]
     )
     order = {case: i for i, case in enumerate(plan.index)}
     table = table.sort_values("case", key=lambda c: c.map(order), kind="stable")
@@ -105,7 +105,7 @@ def _paired_rows(run: Run, plan: pd.DataFrame) -> Iterable[Ratio]:
             told = told[told["host_s"].isna()]
         logs = round_log_ratios(told, plan, column)
         # All at once, since a groupby per case would take most of the time of a long run's page.
-        of_repeats = logs.groupby(["case", "repeat"], sort=False)["log_ratio"].median()
+        of_repeats = logs.groupby(["case", "process"], sort=False)["log_ratio"].median()
         by_case = {str(c): m.tolist() for c, m in of_repeats.groupby(level="case", sort=False)}
         for case, rounds in logs.groupby("case", sort=False)["log_ratio"]:
             medians = by_case[str(case)]
@@ -131,9 +131,9 @@ def _measured_rows(run: Run, plan: pd.DataFrame) -> Iterable[Ratio]:
     comparable = {name for name, m in METRICS.items() if m.better}
     wide = run.measurements[_whole(run.measurements["metric"]).isin(comparable)]
     pairs = wide.assign(reference=_partners(wide["case"], plan)).merge(
-        wide[["case", "repeat", "metric", "value"]],
-        left_on=["reference", "repeat", "metric"],
-        right_on=["case", "repeat", "metric"],
+        wide[["case", "process", "metric", "value"]],
+        left_on=["reference", "process", "metric"],
+        right_on=["case", "process", "metric"],
         suffixes=("", "_reference"),
     )
     pairs = pairs[(pairs["value"] > 0) & (pairs["value_reference"] > 0)]

@@ -38,7 +38,7 @@ def summarise(run: Run) -> pd.DataFrame:
     sizes: dict[str, tuple[Any, Any]] = {
         str(row.Index): (row.batch_size, row.seq_len) for row in plan.itertuples()
     }
-    medians = kept.groupby(["case", "repeat"], sort=False)[list(TIMED.values())].median()
+    medians = kept.groupby(["case", "process"], sort=False)[list(TIMED.values())].median()
     by_case = {str(c): rows for c, rows in medians.groupby(level="case", sort=False)}
     for key, samples in kept.groupby("case", sort=False):
         rows.extend(_timed_rows(str(key), samples, by_case[str(key)], *sizes[str(key)]))
@@ -59,7 +59,7 @@ def _timed_rows(
     case: str, samples: pd.DataFrame, medians: pd.DataFrame, batch_size: int, seq_len: int
 ) -> Iterable[tuple[str, str, Interval, int]]:
     wall, n = samples["wall_s"].to_numpy(), len(samples)
-    repeats = samples["repeat"].to_numpy()
+    repeats = samples["process"].to_numpy()
     latency = _median_interval(wall, medians["wall_s"].to_numpy())
     yield case, "latency", latency, n
     for name, per_forward in (
@@ -78,10 +78,10 @@ def _timed_rows(
     low, high = np.quantile(wall, (0.25, 0.75))
     if latency.value:
         noise = float((high - low) / latency.value)
-        yield case, "noise", Interval(noise, math.nan, math.nan), n
+        yield case, "iqr_over_median", Interval(noise, math.nan, math.nan), n
     for name, (quantile, needed) in PERCENTILES.items():
         if n >= needed:
-            own = [wall[repeats == repeat] for repeat in medians.index.unique("repeat")]
+            own = [wall[repeats == repeat] for repeat in medians.index.unique("process")]
             yield case, name, percentile_interval(wall, own, quantile), n
 
 
@@ -93,7 +93,7 @@ def _host_rows(samples: pd.DataFrame) -> Iterable[tuple[str, str, Interval, int]
     the first of a process, which sets libraries up.
     """
     told = samples[(samples["phase"] == "warmup") & samples["host_s"].notna()]
-    again = told[told.groupby(["case", "repeat"], sort=False).cumcount() > 0]
+    again = told[told.groupby(["case", "process"], sort=False).cumcount() > 0]
     for case, host in again.groupby("case", sort=False)["host_s"]:
         yield str(case), "host_time", Interval(float(host.min()), math.nan, math.nan), len(host)
 
@@ -117,5 +117,5 @@ def _measured(name: str, values: np.ndarray) -> Interval:
 
 
 def noisy(summary: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a summary that say of a case that its noise is over the bound."""
-    return summary[(summary["metric"] == "noise") & (summary["value"] > NOISE_BOUND)]
+    """The rows of a summary that say of a case that its samples spread more than the bound."""
+    return summary[(summary["metric"] == "iqr_over_median") & (summary["value"] > NOISE_BOUND)]

@@ -70,7 +70,7 @@ METRICS = {
     "major_page_faults": "major_faults",
     "load_average": "load_average",
 }
-"""Metrics of a whole repeat, and the readings they are made of."""
+"""Metrics of a whole process, and the readings they are made of."""
 
 
 def _difference(now: Value, then: Value) -> Value:
@@ -118,9 +118,9 @@ class RoundWatch:
         why = [name for name, ns in now.items() if abs(ns - earlier[name]) * NS > SHIFT_S]
         reading = Reading.now(self.kernel)
         since = reading.since(self._last or reading)
-        disturbed = why[0] if why else ""
         device = NO_READING if self.gpu is None else self.gpu.reading()
-        row = {"round": number, "disturbed": disturbed, "wall_s": wall_s, **since, **device}
+        invalid = why[0] if why else ""
+        row = {"round": number, "invalid": invalid, "wall_s": wall_s, **since, **device}
         self.rows.append(row)
         self._last = reading
         return not why

@@ -43,7 +43,7 @@ class Watch(Protocol):
 class Timed:
     """One timed forward, in seconds; `at_s` counts from the clock's own zero.
 
-    `phase` is `warmup`, `switch`, `tokenize`, `sample`, or `disturbed` in a round that cannot be
+    `phase` is `warmup`, `switch`, `tokenize`, `sample`, or `invalid` in a round that cannot be
     used.
     """
 
@@ -172,7 +172,7 @@ class Sampler:
         """Whether the budget is; it is stretched while there is no round that can be used."""
         spent_s = (self.clock.wall_ns() - began) * NS
         if not kept and spent_s >= PATIENCE * self.limits.budget_s:
-            raise RuntimeError("every round was disturbed: the machine slept, or its clock was set")
+            raise RuntimeError("every round was invalid: the machine slept, or its clock was set")
         return kept and spent_s >= self.limits.budget_s
 
     def _block(self, name: str, forward: Forward, size: int, count: int) -> list[Running]:
@@ -213,7 +213,7 @@ class Sampler:
         ]
 
     def _precise(self, minima: Sequence[Sequence[float]]) -> bool:
-        if len(minima[0]) < FIRST_LOOK:  # too many rounds were disturbed
+        if len(minima[0]) < FIRST_LOOK:  # too many rounds were invalid
             return False
         reference = minima[0] if len(minima) > 1 else [1.0] * len(minima[0])
         others = minima[1:] or minima
@@ -226,7 +226,7 @@ class Sampler:
 
 def _disturbed(block: Sequence[Timed]) -> list[Timed]:
     """The same forwards, marked as of a round that cannot be used."""
-    return [replace(timed, phase="disturbed") for timed in block]
+    return [replace(timed, phase="invalid") for timed in block]
 
 
 def _minimum(block: Sequence[Timed]) -> list[float]:

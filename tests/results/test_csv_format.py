@@ -14,7 +14,7 @@ from bench.results.schema import BATCHED, TABLES
 
 ROUND = {
     "round": 1,
-    "disturbed": "",
+    "invalid": "",
     "wall_s": 0.5,
     "steal_s": 0.01,
     "involuntary_switches": 3.0,

@@ -58,7 +58,7 @@ def test_samples_are_read_back_as_they_were_written(tmp_path_factory, rows):
     names = ["phase", "round", "at_s", "wall_s", "cpu_s", "host_s"]
     kept = run.samples[names].astype(object)
     assert kept.where(kept.notna(), None).to_dict("records") == rows
-    assert set(run.samples["repeat"]) == {3}
+    assert set(run.samples["process"]) == {3}
     assert run.damage == ()
 
 
@@ -139,8 +139,8 @@ def test_a_torn_batch_is_left_out_whole(writer):
     writer.append_batch("samples", case().id, 2, sample_rows([0.1, 0.2]))
     damaged(writer, "samples", lambda data: data[: data.rstrip(b"\n").rfind(b"\n") + 1])
     run = records.read_run(writer.directory)
-    assert set(run.samples["repeat"]) == {1}
-    assert run.damage == (f"samples.csv: repeat 2 of {case().id} is incomplete and is left out",)
+    assert set(run.samples["process"]) == {1}
+    assert run.damage == (f"samples.csv: process 2 of {case().id} is incomplete and is left out",)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_a_batch_that_contradicts_itself_is_left_out_whole(writer, change):
     damaged(writer, "samples", change)
     run = records.read_run(writer.directory)
     assert run.samples.empty
-    assert run.damage == (f"samples.csv: repeat 1 of {case().id} is incomplete and is left out",)
+    assert run.damage == (f"samples.csv: process 1 of {case().id} is incomplete and is left out",)
 
 
 def test_a_batch_that_is_there_twice_is_left_out(writer):

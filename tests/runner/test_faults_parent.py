@@ -49,7 +49,7 @@ def sampled(directory):
 
 def groups_are_whole(run):
     """Whether each repeat holds all or none of the cases that are compared with each other."""
-    counts = run.samples.groupby("case")["repeat"].nunique()
+    counts = run.samples.groupby("case")["process"].nunique()
     pairs = [[c.id for c in scripted_run.CASES if c.group == g] for g in groups(run)]
     return all(len({counts.get(case, 0) for case in pair}) == 1 for pair in pairs)
 

@@ -188,7 +188,7 @@ def test_a_clock_that_is_set_back_changes_no_duration(tmp_path, monkeypatch):
     assert (run.samples["wall_s"] > 0).all()
     for _, rows in run.samples.groupby("case"):
         assert rows["at_s"].is_monotonic_increasing
-    assert set(run.rounds["disturbed"]) == {""}  # steps this small change nothing
+    assert set(run.rounds["invalid"]) == {""}  # steps this small change nothing
 
 
 def test_a_clock_that_leaps_back_is_seen(tmp_path, monkeypatch):
@@ -203,7 +203,7 @@ def test_a_clock_that_leaps_back_is_seen(tmp_path, monkeypatch):
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     run = run_under(tmp_path, (), (BERT, ALBERT), pair(seq_len=8))
-    assert (run.rounds["disturbed"] == "clock set").sum() == 1
-    disturbed = run.samples[run.samples["phase"] == "disturbed"]
-    assert set(disturbed["round"]) == set(run.rounds.loc[run.rounds["disturbed"] != "", "round"])
+    assert (run.rounds["invalid"] == "clock set").sum() == 1
+    disturbed = run.samples[run.samples["phase"] == "invalid"]
+    assert set(disturbed["round"]) == set(run.rounds.loc[run.rounds["invalid"] != "", "round"])
     assert len(stats.summarise(run)) > 0

@@ -156,7 +156,7 @@ def test_a_repeat_without_its_partner_is_dropped(tmp_path):
     """Samples of one model that were not interleaved with the other's cannot be paired."""
     run = write_run(tmp_path / "run", pair(), {ONE: [[1.0], [1.0]], OTHER: [[2.0]]})
     whole = whole_repeats(dataclasses.replace(run, cases=run.cases.iloc[:0]))
-    assert set(whole.samples["repeat"]) == {1}
+    assert set(whole.samples["process"]) == {1}
     assert repeats_done(whole) == {ONE: {1}, OTHER: {1}}
 
 
@@ -196,7 +196,7 @@ def test_a_finished_case_that_lost_a_repeat_is_open_again(tmp_path):
     walls = {ONE: [[1.0], [1.0]], OTHER: [[1.0]], **{c.id: [[1.0], [1.0]] for c in cases[2:]}}
     writer = records.open_run(tmp_path / "run")
     writer.write_environment(run_environment([*cases, case(seq_len=4)]))
-    rows = [{**case_row(c), "repeats": 2} for c in cases]
+    rows = [{**case_row(c), "processes": 2} for c in cases]
     writer.append("cases", [*rows, case_row(case(seq_len=4), Status.KILLED, "by the kernel")])
     for name, repeats in walls.items():
         for repeat, seconds in enumerate(repeats, start=1):

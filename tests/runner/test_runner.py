@@ -35,8 +35,8 @@ def test_every_case_is_measured_and_closed_once(make):
     runner.measure()
     assert statuses(runner) == {c.id: "ok" for c in cases}
     run = found(runner)
-    assert set(run.samples["repeat"]) == {1, 2, 3}
-    assert dict(zip(run.cases["case"], run.cases["repeats"], strict=True)) == {
+    assert set(run.samples["process"]) == {1, 2, 3}
+    assert dict(zip(run.cases["case"], run.cases["processes"], strict=True)) == {
         c.id: 1 if c.measure is Measure.STATIC else 3 for c in cases
     }
     kinds = [job.measure for job in runner.launcher.jobs]
@@ -190,7 +190,7 @@ def test_a_hole_among_the_repeats_is_filled(make):
     )
     runner.measure()
     assert [job.repeat for job in runner.launcher.jobs] == [2]
-    assert list(found(runner).cases["repeats"]) == [3, 3]
+    assert list(found(runner).cases["processes"]) == [3, 3]
 
 
 def test_a_worker_that_dies_at_once_fails_all_it_had(make):

@@ -133,7 +133,7 @@ def test_a_ratio_by_hand(tmp_path):
     low, high = scipy.stats.t.interval(0.95, 1, np.mean(logs), scipy.stats.sem(logs))
     assert found["ratio"] == pytest.approx(math.sqrt(1.2 * 1.3))
     assert (found["low"], found["high"]) == pytest.approx((math.exp(low), math.exp(high)))
-    assert (found["rounds"], found["repeats"]) == (6, 2)
+    assert (found["rounds"], found["processes"]) == (6, 2)
     assert (found["model"], found["reference"]) == ("albert", "bert")
 
 
@@ -160,7 +160,7 @@ def test_a_single_repeat_has_an_interval_of_its_rounds(tmp_path):
     run = write_run(tmp_path / "run", pair(), {ONE: [[1.0] * 10], OTHER: [made]})
     found = of(ratios(run), "latency")
     assert (found["low"], found["high"]) == pytest.approx((1.02, 1.09))
-    assert found["repeats"] == 1
+    assert found["processes"] == 1
 
 
 def test_a_single_model_has_no_ratio(tmp_path):
@@ -211,7 +211,7 @@ def test_rounds_of_one_model_alone_are_not_paired(tmp_path):
     """A repeat that only one model delivered does not enter the ratio."""
     run = write_run(tmp_path / "run", pair(), {ONE: [[1.0], [1.0], [7.0]], OTHER: [[2.0], [2.0]]})
     found = of(ratios(run), "latency")
-    assert (found["ratio"], found["repeats"]) == (pytest.approx(2.0), 2)
+    assert (found["ratio"], found["processes"]) == (pytest.approx(2.0), 2)
 
 
 def test_exact_metrics_have_exact_ratios(tmp_path):

@@ -259,7 +259,7 @@ def round_rows(count: int) -> list[dict[str, Any]]:
     counters = ("steal_s", "involuntary_switches", "minor_faults", "major_faults", "throttled")
     quiet = {**dict.fromkeys(counters, 0.0), "cpu_hz": 2e9, "load_average": 0.1}
     quiet |= NO_READING
-    return [{"round": i, "disturbed": "", "wall_s": 0.1, **quiet} for i in range(1, count + 1)]
+    return [{"round": i, "invalid": "", "wall_s": 0.1, **quiet} for i in range(1, count + 1)]
 
 
 def ended(status: str = "ok", reason: str = "") -> Event:
@@ -360,7 +360,7 @@ def case_row(case: Case, status: Status = Status.OK, reason: str = "") -> dict[s
         "checkpoint_sha256": "",
         "status": status.value,
         "reason": reason,
-        "repeats": 1,
+        "processes": 1,
         "stop": Stop.NONE.value,
         "finished": "2026-01-01T00:00:01Z",
     }

@@ -91,7 +91,7 @@ def check(directory: Path, log: Path, tally: Tally) -> None:
         mates = [c for c in scripted_run.CASES if c.group == case.group] if timed else [case]
         times = min(reported.count(("advance", mate.id)) for mate in mates)
         table = run.samples if timed else run.measurements
-        found = set(table.loc[table["case"] == case.id, "repeat"])
+        found = set(table.loc[table["case"] == case.id, "process"])
         if not found >= set(range(1, times + 1)):
             tally.lost.append(f"{times} repeats of {case.id}, found {sorted(found)}")
     tally.wrong.extend([*scripted_run.wrong(run), *_half_written(directory)])

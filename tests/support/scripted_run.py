@@ -97,12 +97,12 @@ def wrong(run: records.Run) -> list[str]:
     found = []
     kept = run.samples[run.samples["phase"] == "sample"]
     for row in kept.itertuples():
-        truth = wall_ns(row.case, row.repeat, row.round) / 1e9
+        truth = wall_ns(row.case, row.process, row.round) / 1e9
         if not math.isclose(row.wall_s, truth, rel_tol=1e-12):
-            found.append(f"{row.case}, repeat {row.repeat}, round {row.round}: {row.wall_s}")
+            found.append(f"{row.case}, process {row.process}, round {row.round}: {row.wall_s}")
     truths = {metric: value for metric, _, value in fakes.MEASURED_BY.values()}
     found.extend(
-        f"{row.case}, repeat {row.repeat}, {row.metric}: {row.value}"
+        f"{row.case}, process {row.process}, {row.metric}: {row.value}"
         for row in run.measurements.itertuples()
         if row.value != truths[row.metric]
     )
@@ -122,7 +122,7 @@ def incomplete(run: records.Run) -> list[str]:
             wanted.append((run.samples, "case", case.id, ROUNDS + 1))
             wanted.append((run.rounds, "group", case.group, ROUNDS))
         for table, column, name, count in wanted:
-            held = table.loc[table[column] == name, "repeat"].tolist()
+            held = table.loc[table[column] == name, "process"].tolist()
             if sorted(held) != [r for r in range(1, repeats + 1) for _ in range(count)]:
                 found.append(f"{name} has rows of the repeats {held}, {count} of each expected")
     if run.damage:

@@ -123,7 +123,7 @@ def _case_row(plan: Plan, case: Case) -> dict[str, Any]:
         "checkpoint_sha256": "",
         "status": status,
         "reason": reason,
-        "repeats": plan.repeats if status == "ok" else 0,
+        "processes": plan.repeats if status == "ok" else 0,
         "stop": ("precision" if case.workload.tokens < 512 else "budget") if timed else "",
         "finished": plan.started,
     }
@@ -164,7 +164,7 @@ def _batch(plan: Plan, case: Case, repeat: int, rng: np.random.Generator) -> pd.
     return pd.DataFrame(
         {
             "case": case.id,
-            "repeat": repeat,
+            "process": repeat,
             "index": index,
             "of": n,
             "phase": phase,
@@ -191,7 +191,7 @@ def _measurements(plan: Plan, case: Case) -> list[dict[str, Any]]:
         rows += [
             {
                 "case": case.id,
-                "repeat": repeat,
+                "process": repeat,
                 "index": i,
                 "of": len(found),
                 "metric": name,

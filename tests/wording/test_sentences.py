@@ -23,7 +23,7 @@ BASE = {
     "batch_size": 1,
     "seq_len": 128,
     "rounds": 10,
-    "repeats": 5,
+    "processes": 5,
 }
 
 

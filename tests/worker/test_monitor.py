@@ -51,10 +51,10 @@ def test_a_round_in_which_the_clocks_part_is_discarded_and_told(clock, tmp_path,
             clock.shifts[why] += 3600 * 10**9
 
     found, watch = sample(clock, forward, tmp_path)
-    lost = [row["round"] for row in watch.rows if row["disturbed"]]
+    lost = [row["round"] for row in watch.rows if row["invalid"]]
     assert len(lost) == 1
-    assert {row["disturbed"] for row in watch.rows} == {"", why}
-    assert {t.round for t in found if t.phase == "disturbed"} == set(lost)
+    assert {row["invalid"] for row in watch.rows} == {"", why}
+    assert {t.round for t in found if t.phase == "invalid"} == set(lost)
     assert not [t for t in found if t.phase == "sample" and t.round in lost]
 
 
@@ -68,7 +68,7 @@ def test_a_sleep_is_called_a_sleep(clock, tmp_path):
             clock.shifts = {"suspended": 10**10, "clock set": 10**10}
 
     _, watch = sample(clock, forward, tmp_path)
-    assert [r["disturbed"] for r in watch.rows if r["disturbed"]] == ["suspended"]
+    assert [r["invalid"] for r in watch.rows if r["invalid"]] == ["suspended"]
 
 
 def test_a_clock_that_drifts_disturbs_nothing(clock, tmp_path):
@@ -79,7 +79,7 @@ def test_a_clock_that_drifts_disturbs_nothing(clock, tmp_path):
         clock.shifts["clock set"] += 10**5
 
     found, _ = sample(clock, forward, tmp_path)
-    assert "disturbed" not in {t.phase for t in found}
+    assert "invalid" not in {t.phase for t in found}
 
 
 def test_a_machine_that_sleeps_in_every_round_is_given_up(clock, tmp_path):
@@ -89,7 +89,7 @@ def test_a_machine_that_sleeps_in_every_round_is_given_up(clock, tmp_path):
         clock.turn(0.05)
         clock.shifts["suspended"] += 10**9
 
-    with pytest.raises(RuntimeError, match="every round was disturbed"):
+    with pytest.raises(RuntimeError, match="every round was invalid"):
         sample(clock, forward, tmp_path)
 
 
@@ -99,7 +99,7 @@ def test_a_watch_reads_a_real_machine():
     for number in (1, 2):
         watch.begin()
         assert watch.end(number)
-    wanted = [c for c in records.TABLES["rounds"] if c not in ("group", "repeat", "index", "of")]
+    wanted = [c for c in records.TABLES["rounds"] if c not in ("group", "process", "index", "of")]
     assert [list(row) for row in watch.rows] == [wanted, wanted]
 
 
@@ -153,9 +153,7 @@ def a_run(tmp_path, walls, **disturbed):
     cases = pair()
     write_run(tmp_path / "run", cases, {c.id: [walls] for c in cases})
     writer = records.open_run(tmp_path / "run", resume=True)
-    rows = [
-        {"round": i, "disturbed": "", "wall_s": 0.1, **NOTHING, **disturbed} for i in range(1, 5)
-    ]
+    rows = [{"round": i, "invalid": "", "wall_s": 0.1, **NOTHING, **disturbed} for i in range(1, 5)]
     rows[0] |= {k: v / 2 for k, v in disturbed.items() if k in ("cpu_hz", "gpu_sm_hz")}
     writer.append_batch("rounds", cases[0].group, 1, rows)
     writer.close()
@@ -281,9 +279,9 @@ def test_discarded_rounds_are_counted_and_stay_out_of_every_statistic(tmp_path):
     run = a_run(tmp_path, [0.1, 0.1, 0.1])
     before = stats.summarise(run)
     writer = records.open_run(tmp_path / "run", resume=True)
-    rows = [{**row, "phase": "disturbed", "wall_s": 99.0} for row in sample_rows([1.0, 1.0])]
+    rows = [{**row, "phase": "invalid", "wall_s": 99.0} for row in sample_rows([1.0, 1.0])]
     writer.append_batch("samples", pair()[0].id, 2, rows)
-    row = {"round": 1, "disturbed": "suspended", "wall_s": 99.0, **NOTHING}
+    row = {"round": 1, "invalid": "suspended", "wall_s": 99.0, **NOTHING}
     writer.append_batch("rounds", pair()[0].group, 2, [row])
     writer.close()
     run = records.read_run(tmp_path / "run")

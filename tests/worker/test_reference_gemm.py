@@ -56,7 +56,7 @@ def test_only_the_fastest_samples_of_rounds_that_can_be_used_count():
     forwards = [*timed([9.0], phase="switch"), *timed([0.3]), *timed([0.2, 7.0])]
     products = [*timed([8.0], phase="switch"), *timed([0.1])]
     assert share(case(), forwards, products)["gemm_share"] == pytest.approx(0.5)
-    assert share(case(), forwards, timed([0.1], phase="disturbed")) == {}
+    assert share(case(), forwards, timed([0.1], phase="invalid")) == {}
 
 
 def test_the_product_is_what_its_flops_say():
@@ -96,7 +96,7 @@ def test_a_disturbed_round_disturbs_its_products(clock):
     products = Yardstick(clock.forward(0.01))
     sampler = Sampler(clock, random.Random(0), Limits(2.0, 0.0), Sleeps(), products)
     sampler.rounds({"a": clock.forward(0.1)}, {"a": 0.1})
-    assert {t.phase for t in products.samples if t.round == 1} == {"disturbed"}
+    assert {t.phase for t in products.samples if t.round == 1} == {"invalid"}
     assert "sample" in {t.phase for t in products.samples if t.round == 2}
 
 

@@ -115,7 +115,7 @@ def drift(samples: pd.DataFrame) -> Interval | None:
     None with fewer than two repeats of enough samples.
     """
     logs = []
-    for _, repeat in samples.groupby("repeat"):
+    for _, repeat in samples.groupby("process"):
         wall, half = repeat["wall_s"].to_numpy(), len(repeat) // 2
         if len(wall) >= LEAST_FOR_DRIFT and (wall > 0).all():
             logs.append(float(np.log(np.median(wall[half:]) / np.median(wall[:half]))))
@@ -129,7 +129,7 @@ def _draw_course(axis: Any, rows: pd.DataFrame, look: Look, model: tuple[str, st
     """Draw one case; returns whether some forwards had to be left out."""
     name, label = model
     order = np.arange(len(rows))
-    starts = order[1:][np.diff(rows["repeat"].to_numpy()) != 0]
+    starts = order[1:][np.diff(rows["process"].to_numpy()) != 0]
     step = -(-len(rows) // MOST_POINTS)
     kept = rows.iloc[::step]
     x, wall = order[::step], kept["wall_s"].to_numpy() * 1e3

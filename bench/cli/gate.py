@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Collection
-from enum import Enum
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
@@ -13,17 +13,14 @@ from bench.cli.options import BatchSizes, Device, SeqLens, Threads, wanted_threa
 from bench.compare.formats import Format
 from bench.compare.thresholds import USUAL_MAX_S
 from bench.core.axes import Dtype
-from bench.core.errors import UsageError
+from bench.core.errors import UsageError, check_seconds
+from bench.gate.clocks import JudgedClock, usual_clock
+
+if TYPE_CHECKING:
+    from bench.gate.cases import Asked
+    from bench.terminal.progress import TerminalDisplay
 
 verbs = typer.Typer()
-
-
-class JudgedClock(str, Enum):
-    """The clocks of the paired gate, as options say them."""
-
-    WALL = "wall"
-    CPU = "cpu"
-
 
 CheckedModels = Annotated[
     list[str],
@@ -32,7 +29,10 @@ CheckedModels = Annotated[
     ),
 ]
 ClockName = Annotated[
-    JudgedClock, typer.Option("--clock", help="Seconds to judge: wall, or cpu on a busy machine.")
+    Optional[JudgedClock],  # noqa: UP045
+    typer.Option(
+        "--clock", help="Seconds to judge; cpu on one CPU thread, else wall, when not given."
+    ),
 ]
 SideTimeout = Annotated[
     float,
@@ -58,15 +58,29 @@ def _refuse_idle(context: typer.Context, names: Collection[str | None], why: str
             raise UsageError(f"{param.opts[0]} has no effect {why}: leave it out")
 
 
+def _progress() -> TerminalDisplay:
+    """Progress goes to stderr: stdout is for the answer alone, so that a program can read it."""
+    from rich.console import Console
+
+    from bench.terminal.progress import TerminalDisplay
+
+    return TerminalDisplay(Console(stderr=True, highlight=False))
+
+
 @verbs.command()
 def baseline(
     run: Annotated[Path, typer.Argument(help="A finished run.")],
     name: Annotated[str, typer.Option(help="What to call it.")],
 ) -> None:
     """Keep the small files of a run under results/baselines/NAME, to commit them."""
-    from bench.gate import command
+    from bench.compare import baselines
+    from bench.terminal.progress import console
 
-    raise typer.Exit(command.baseline(run, name))
+    directory, left_out = baselines.keep(run, name)
+    out = console()
+    out.print(f"kept as {directory}; commit it", markup=False, soft_wrap=True)
+    for what in left_out:
+        out.print(f"left out, too large to commit: {what}", markup=False, soft_wrap=True)
 
 
 @verbs.command()
@@ -90,7 +104,7 @@ def check(
     device: Device = "cpu",
     dtype: Annotated[Dtype, typer.Option(help="Of weights and activations.")] = Dtype.FLOAT32,
     threads: Threads = None,
-    clock: ClockName = JudgedClock.WALL,
+    clock: ClockName = None,
     max_time: Annotated[
         float, typer.Option("--max-time", help="Seconds after which no more pairs are started.")
     ] = USUAL_MAX_S,
@@ -99,13 +113,20 @@ def check(
     form: OutputFormat = Format.TABLE,
 ) -> None:
     """Gate a change. Exit codes: 0 nothing worse, 1 a regression, 2 bad input, 3 not measured."""
-    from bench.gate import command
+    from bench.compare.findings import joined
+    from bench.compare.formats import show
+    from bench.compare.thresholds import read
+    from bench.gate.against import PairedOptions, compare_trees
     from bench.gate.cases import Asked
-    from bench.gate.paired_gate import Clock
 
     if against is None and baseline is not None:
         of_time = {param.name for param in context.command.params} - {"baseline", "form"}
         _refuse_idle(context, of_time, "without --against")
+    if against is None and baseline is None:
+        raise UsageError(
+            "nothing to check against: give --baseline NAME for exact figures, "
+            "--against PYTHON_OR_REF for time, or both"
+        )
     paired = None
     if against is not None:
         asked = Asked(
@@ -116,8 +137,19 @@ def check(
             dtype.value,
             wanted_threads(threads),
         )
-        paired = command.PairedOptions(against, asked, Clock[clock.name], max_time, timeout, seed)
-    raise typer.Exit(command.check(baseline, paired, threshold, form))
+        paired = PairedOptions(against, asked, clock, max_time, timeout, seed)
+    thresholds = read(Path(), threshold)
+    display = _progress()
+    found = []
+    if baseline is not None:
+        from bench.compare.baselines import find
+        from bench.core.paths import RESULTS
+        from bench.gate.exact import recount
+
+        found.append(recount(find(baseline), RESULTS, display))
+    if paired is not None:
+        found.append(compare_trees(paired, thresholds, display.note))
+    raise typer.Exit(show(joined(found), form))
 
 
 @verbs.command()
@@ -138,14 +170,12 @@ def noise(
     batch_size: BatchSizes = [],  # noqa: B006
     seq_len: SeqLens = [],  # noqa: B006
     threads: Threads = None,
-    clock: ClockName = JudgedClock.WALL,
+    clock: ClockName = None,
     timeout: SideTimeout = 300.0,
     seed: Annotated[int, typer.Option(help="Seed of inputs and of the order in rounds.")] = 0,
 ) -> None:
     """Time equal sides here: the smallest regression this machine can gate on, and in what time."""
-    from bench.gate import command
     from bench.gate.cases import Asked
-    from bench.gate.paired_gate import Clock
 
     asked = Asked(
         tuple(model),
@@ -153,12 +183,49 @@ def noise(
         tuple(seq_len),
         threads=wanted_threads(threads),
     )
+    judged = clock or usual_clock(asked.threads, asked.device)
+    check_seconds("--timeout", timeout)
     if study:
         _refuse_idle(context, ("pairs",), "with --study")
-        found = command.study(asked, sessions, gate_runs, Clock[clock.name], timeout, seed)
-        raise typer.Exit(found)
+        _study(asked, sessions, gate_runs, judged, timeout, seed)
+        return
     _refuse_idle(context, ("sessions", "gate_runs"), "without --study")
-    raise typer.Exit(command.noise(asked, pairs, Clock[clock.name], timeout, seed))
+    _noise(asked, pairs, judged, timeout, seed)
+
+
+def _noise(asked: Asked, pairs: int, clock: JudgedClock, timeout_s: float, seed: int) -> None:
+    """Measure equal sides, and say what this machine can gate on."""
+    from bench.core.paths import RESULTS
+    from bench.gate import aa_noise
+    from bench.terminal.progress import console
+
+    if pairs < aa_noise.LEAST_PAIRS:
+        raise UsageError(f"--pairs is {pairs}: a spread needs {aa_noise.LEAST_PAIRS} or more")
+    note = _progress().note
+    recorded = aa_noise.record(asked, pairs, RESULTS / "noise", timeout_s, seed, note)
+    console().print(aa_noise.show(recorded, clock), markup=False, soft_wrap=True)
+
+
+def _study(
+    asked: Asked, sessions: int, gate_runs: int, clock: JudgedClock, timeout_s: float, seed: int
+) -> None:
+    """Record (or go on with) the study of the gate's error rates, and write what it shows."""
+    from bench.compare.baselines import BASELINES
+    from bench.core.paths import RESULTS
+    from bench.gate import study, study_report
+    from bench.results.store import read_table
+    from bench.terminal.progress import console
+
+    for option, count in (("--sessions", sessions), ("--gate-runs", gate_runs)):
+        if count < 0:
+            raise UsageError(f"{option} is {count}: give 0 or more")
+    note, directory = _progress().note, RESULTS / study.NAME
+    made = study.Study(directory, asked, sessions, gate_runs, clock, timeout_s, seed, note)
+    facts = made.run()
+    page = study_report.report(read_table(directory, "pairs"), facts, clock)
+    study.publish(directory, BASELINES / study.NAME, page)
+    console().print(page, markup=False, soft_wrap=True)
+    note(f"kept in {BASELINES / study.NAME}; commit it")
 
 
 @verbs.command()
@@ -169,9 +236,13 @@ def compare(
     form: OutputFormat = Format.TABLE,
 ) -> None:
     """Compare two stored runs: exact figures, seconds where comparable, and paired ratios."""
-    from bench.gate import command
+    from bench.compare import stored_runs
+    from bench.compare.baselines import find
+    from bench.compare.formats import show
+    from bench.compare.thresholds import read
 
-    raise typer.Exit(command.compare(baseline, candidate, threshold, form))
+    old, new = (stored_runs.read(find(name)) for name in (baseline, candidate))
+    raise typer.Exit(show(stored_runs.compare(old, new, read(Path(), threshold)), form))
 
 
 @verbs.command()
@@ -180,6 +251,28 @@ def history(
     metric: Annotated[str, typer.Option(help="A metric, as in summary.csv.")] = "latency",
 ) -> None:
     """Show the course of a metric over runs, and where it changed for good."""
-    from bench.gate import command
+    from rich.table import Table
 
-    raise typer.Exit(command.history(runs, metric))
+    from bench.compare.formats import readable, scaled
+    from bench.compare.history import courses
+    from bench.terminal.progress import console
+
+    found, notes = courses(runs, metric)
+    out = console()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("case", "metric", "runs", "first", "median", "last", "steps"):
+        table.add_column(name, justify="left" if name in ("case", "metric", "steps") else "right")
+    for course in found:
+        values = course.values
+        shown = (values[0], statistics.median(values), values[-1])
+        changes = ", ".join(f"{s.ratio - 1:+.1%} at {s.run}" for s in course.steps)
+        table.add_row(
+            readable(course.case),
+            course.metric,
+            str(len(values)),
+            *(scaled(value, course.unit) for value in shown),
+            changes,
+        )
+    out.print(table)
+    for text in notes:
+        out.print(f"note: {text}", markup=False, soft_wrap=True)

@@ -18,8 +18,9 @@ from bench.compare.findings import Verdict
 from bench.compare.thresholds import USUAL_MAX_S
 from bench.core.errors import NothingMeasuredError
 from bench.gate.cases import Asked, Timed, opener, timed_cases
+from bench.gate.clocks import JudgedClock
 from bench.gate.environments import Side, import_paths
-from bench.gate.paired_gate import Clock, Note, OpenPair, write_pair
+from bench.gate.paired_gate import Note, OpenPair, write_pair
 from bench.gate.process_pair import SIDES, CaseError, Pair, SideError, sample
 from bench.gate.sequential_test import effect
 from bench.gate.simulate import GateRun, gate_run, share
@@ -58,7 +59,7 @@ class Prospect:
 class Recorded:
     """Log-ratios of equal sides by case, in the order of pairs, and seconds that a pair takes."""
 
-    logs: Mapping[Clock, Mapping[str, Sequence[float]]]
+    logs: Mapping[JudgedClock, Mapping[str, Sequence[float]]]
     pair_s: float
 
 
@@ -89,7 +90,10 @@ def record(
         clock: {
             str(case): rows[column].to_list() for case, rows in table.groupby("case", sort=False)
         }
-        for clock, column in ((Clock.WALL, "wall_log_ratio"), (Clock.CPU, "cpu_log_ratio"))
+        for clock, column in (
+            (JudgedClock.WALL, "wall_log_ratio"),
+            (JudgedClock.CPU, "cpu_log_ratio"),
+        )
     }
     return Recorded(logs, took / pairs)
 
@@ -160,15 +164,15 @@ def _pairs_needed(runs: Sequence[GateRun], good: Callable[[GateRun], bool], want
     return taken[math.floor(wanted * len(taken))] + 1
 
 
-def show(recorded: Recorded, clock: Clock) -> str:
+def show(recorded: Recorded, clock: JudgedClock) -> str:
     """The noise of each case and what it allows, as a Markdown table and a sentence."""
     spreads = {case: statistics.stdev(logs) for case, logs in recorded.logs[clock].items()}
     lines = [
         "| case | pairs | sd of a pair, wall | sd of a pair, CPU |",
         "| --- | --- | --- | --- |",
     ]
-    for case, logs in recorded.logs[Clock.WALL].items():
-        cpu = statistics.stdev(recorded.logs[Clock.CPU][case])
+    for case, logs in recorded.logs[JudgedClock.WALL].items():
+        cpu = statistics.stdev(recorded.logs[JudgedClock.CPU][case])
         lines.append(f"| {case} | {len(logs)} | {statistics.stdev(logs):.2%} | {cpu:.2%} |")
     found = prospects(list(spreads.values()), recorded.pair_s)
     lines += [
@@ -184,7 +188,7 @@ def show(recorded: Recorded, clock: Clock) -> str:
     return "\n".join([*lines, "", _sentence(found, clock)])
 
 
-def _sentence(found: Sequence[Prospect], clock: Clock) -> str:
+def _sentence(found: Sequence[Prospect], clock: JudgedClock) -> str:
     holding = [p for p in found if p.holds]
     if not holding:
         return (
@@ -192,9 +196,8 @@ def _sentence(found: Sequence[Prospect], clock: Clock) -> str:
             "fewer --threads, or judge CPU time with --clock cpu."
         )
     least = holding[0]
-    name = "wall" if clock is Clock.WALL else "CPU"
     return (
-        f"The smallest regression that this machine can gate on by {name} time is "
+        f"The smallest regression that this machine can gate on by {clock.label} time is "
         f"{least.threshold:.1%}: equal sides pass after {least.equal_s / MINUTE:.1f} minutes at "
         f"the median, and a regression of that size is found after {least.slower_s / MINUTE:.1f}."
         f"{_time_to_give(least)}"

@@ -14,14 +14,14 @@ from bench.core.errors import NothingMeasuredError, UsageError
 from bench.plan.options import Options
 from bench.plan.registry import all_suites, pick_models
 from bench.results import store as records
+from bench.runner.display import Display
 from bench.runner.start import make_runner
-from bench.terminal.progress import TerminalDisplay
 
 COUNTED = (Measure.STATIC, Measure.MEMORY)
 """The measures whose figures are exact."""
 
 
-def check(baseline: Path, results: Path, display: TerminalDisplay) -> Comparison:
+def recount(baseline: Path, results: Path, display: Display) -> Comparison:
     """Re-measure the exact figures of a baseline as a new run in `results`, and compare the two.
 
     A suite or a model that is not known any more is not an error here: its cases are missing.
@@ -62,7 +62,7 @@ def _known(model: str) -> bool:
 
 
 def _measure(
-    options: Options, weights: dict[str, Weights], results: Path, display: TerminalDisplay
+    options: Options, weights: dict[str, Weights], results: Path, display: Display
 ) -> Path:
     from bench.core.utc import utc_now
     from bench.runner.finalize import conclude

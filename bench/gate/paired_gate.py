@@ -9,10 +9,10 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import Enum
 
 from bench.compare.findings import Finding, Verdict
 from bench.compare.thresholds import Thresholds
+from bench.gate.clocks import JudgedClock
 from bench.gate.process_pair import (
     BASELINE,
     CANDIDATE,
@@ -26,20 +26,6 @@ from bench.gate.process_pair import (
 )
 from bench.gate.sequential_test import CaseTest, ratio_interval
 from bench.results import store as records
-
-
-class Clock(str, Enum):
-    """What is judged: seconds of the clock on the wall, or of CPU time of all threads together.
-
-    CPU time is steadier where other programs take the cores, and blind to waiting and to CUDA.
-    """
-
-    WALL = "wall_s"
-    CPU = "cpu_s"
-
-
-SHOWN = {Clock.WALL: ("latency", "CPU"), Clock.CPU: ("cpu_time", "wall")}
-"""Per judged clock: the metric of the finding, and what the other clock is called beside it."""
 
 OpenPair = Callable[[Sequence[str]], Pair]
 """Starts a process pair that has loaded these cases."""
@@ -76,7 +62,7 @@ class PairedGate:
     writer: records.RunWriter
     note: Note
     max_time_s: float
-    clock: Clock = Clock.WALL
+    clock: JudgedClock = JudgedClock.WALL
     seed: int = 0
     now: Callable[[], float] = time.monotonic
     versions: Mapping[str, Mapping[str, str]] = field(default_factory=dict, init=False)
@@ -139,7 +125,7 @@ class PairedGate:
         stage = "fresh" if known.test.suspected else "screen"
         (wall, rounds), (cpu, _) = log_ratio(turns, "wall_s"), log_ratio(turns, "cpu_s")
         write_pair(self.writer, case, pair, stage, turns)
-        judged, other = (wall, cpu) if self.clock is Clock.WALL else (cpu, wall)
+        judged, other = (wall, cpu) if self.clock is JudgedClock.WALL else (cpu, wall)
         if not rounds or math.isnan(judged):
             self._fail([case], "its forwards are too short for this machine's clock")
             return
@@ -147,7 +133,7 @@ class PairedGate:
         known.other_logs.append(other)
         for side in SIDES:
             times = [
-                getattr(t, self.clock.value)
+                getattr(t, self.clock.column)
                 for t in turns
                 if t.side == side and t.phase == "sample"
             ]
@@ -159,7 +145,7 @@ class PairedGate:
 
     def _finding(self, case: str, pair_s: float) -> Finding:
         known = self._known[case]
-        test, metric = known.test, SHOWN[self.clock][0]
+        test, metric = known.test, self.clock.metric
         ratio, low, high = test.interval()
         finding = Finding(case, metric, Verdict.FAILED, "s", ratio=ratio, low=low, high=high)
         if test.pairs:
@@ -207,7 +193,7 @@ def _absent(name: str, reason: str) -> bool:
     return reason.startswith(known)
 
 
-def _told(known: _Evidence, verdict: Verdict, pair_s: float, clock: Clock) -> str:
+def _told(known: _Evidence, verdict: Verdict, pair_s: float, clock: JudgedClock) -> str:
     """What stands beside a verdict: pairs, CPU time, and what an unknown one would take."""
     test = known.test
     parts = [f"{test.pairs} pairs"]
@@ -218,7 +204,7 @@ def _told(known: _Evidence, verdict: Verdict, pair_s: float, clock: Clock) -> st
     other, low, high = ratio_interval([log for log in known.other_logs if not math.isnan(log)])
     if not math.isnan(other):
         bounds = "" if math.isnan(low) else f" [{low:.3f}, {high:.3f}]"
-        parts.append(f"{SHOWN[clock][1]} {other:.3f}x{bounds}")
+        parts.append(f"{clock.other.label} {other:.3f}x{bounds}")
     if verdict is Verdict.UNKNOWN:
         more = test.more()
         minutes = math.ceil(more * pair_s / MINUTE)

@@ -166,9 +166,9 @@ def _from_repository(case: dict[str, Any], order: dict[str, Any]) -> tuple[Any, 
 
 
 def _from_old_repository(name: str, dtype: str, attention: str, device: str) -> Any:
-    loading = importlib.import_module("bench.worker.loading")
-    registry = importlib.import_module("bench.plan.registry")
-    variant = importlib.import_module("bench.core.case").Variant(dtype, attention)
+    loading = importlib.import_module("bench.loading")
+    registry = importlib.import_module("bench.registry")
+    variant = importlib.import_module("bench.spec").Variant(dtype, attention)
     return loading.load(registry.pick_models([name])[0], variant, None, device, random=True)
 
 

@@ -23,7 +23,8 @@ from bench.compare.thresholds import Thresholds
 from bench.core.errors import NothingMeasuredError, UsageError
 from bench.gate.aa_noise import equal_sides, opened, take
 from bench.gate.cases import Asked, Timed, opener, timed_cases
-from bench.gate.paired_gate import Clock, Note, PairedGate
+from bench.gate.clocks import JudgedClock
+from bench.gate.paired_gate import Note, PairedGate
 from bench.gate.process_pair import SIDES
 from bench.gate.sequential_test import LOOKS
 from bench.machine.fingerprint import machine
@@ -40,6 +41,8 @@ GATE_MAX_S = 1800.0
 FROM_GATE_RUNS = 10_000
 """From here on pairs are numbered that were taken in gate runs."""
 FACTS = "study.json"
+NAME = "noise-study"
+"""The directory of a study, in results/ and among the baselines."""
 
 
 @dataclass
@@ -66,7 +69,7 @@ class Study:
     asked: Asked
     sessions: int
     gate_runs: int
-    clock: Clock
+    clock: JudgedClock
     timeout_s: float
     seed: int
     note: Note
@@ -100,7 +103,7 @@ class Study:
 
     def _terms(self, kept: Mapping[str, Any]) -> dict[str, Any]:
         """The terms of this study; UsageError where it was begun with others, for it would mix."""
-        own = {**asdict(self.asked), "clock": self.clock.value, "seed": self.seed}
+        own = {**asdict(self.asked), "clock": self.clock.column, "seed": self.seed}
         terms: dict[str, Any] = json.loads(json.dumps(own))  # as they are read back
         for name, value in terms.items():
             if kept and kept.get(name) != value:

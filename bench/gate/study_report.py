@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bench.compare.findings import Verdict
 from bench.gate.aa_noise import MINUTE
-from bench.gate.paired_gate import Clock
+from bench.gate.clocks import JudgedClock
 from bench.gate.sequential_test import effect, ratio_interval
 from bench.gate.simulate import Draw, GateRun, gate_run, resampling, share
 from bench.gate.study import SLOWDOWNS, THRESHOLD, Facts, stage
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 TRIALS = 4000
 COVERAGE_PAIRS = 5
 """Pairs behind an interval whose coverage is counted: about what a gate run takes."""
-COLUMNS = {Clock.WALL: "wall_log_ratio", Clock.CPU: "cpu_log_ratio"}
-NAMES = {Clock.WALL: "wall", Clock.CPU: "CPU"}
+COLUMNS = {JudgedClock.WALL: "wall_log_ratio", JudgedClock.CPU: "cpu_log_ratio"}
 
 HEADER = (
     "slowdown",
@@ -67,7 +66,7 @@ class Sessions:
         return min((len(logs) for logs in self.logs.values()), default=0)
 
 
-def sessions(table: pd.DataFrame, slowdown: float, clock: Clock) -> Sessions:
+def sessions(table: pd.DataFrame, slowdown: float, clock: JudgedClock) -> Sessions:
     """The sessions with a slowdown, from a study's `pairs.csv`."""
     rows = table[table["stage"] == stage(slowdown)].sort_values("pair")
     by_case = {str(case): group for case, group in rows.groupby("case", sort=False)}
@@ -80,7 +79,7 @@ def sessions(table: pd.DataFrame, slowdown: float, clock: Clock) -> Sessions:
     )
 
 
-def report(table: pd.DataFrame, facts: Facts, clock: Clock, seed: int = 0) -> str:
+def report(table: pd.DataFrame, facts: Facts, clock: JudgedClock, seed: int = 0) -> str:
     """The study's results as a Markdown page; `clock` is what its real gate runs judged."""
     cpu, cores = (facts.machine.get(name, "unknown") for name in ("cpu", "cores_usable"))
     lines = [
@@ -94,12 +93,12 @@ def report(table: pd.DataFrame, facts: Facts, clock: Clock, seed: int = 0) -> st
         "",
         LEGEND,
     ]
-    for one in (clock, *(c for c in Clock if c is not clock)):
-        lines += ["", f"## By {NAMES[one]} seconds", "", *_by(table, one, seed)]
+    for one in (clock, *(c for c in JudgedClock if c is not clock)):
+        lines += ["", f"## By {one.label} seconds", "", *_by(table, one, seed)]
     return "\n".join(lines) + "\n"
 
 
-def _by(table: pd.DataFrame, clock: Clock, seed: int) -> list[str]:
+def _by(table: pd.DataFrame, clock: JudgedClock, seed: int) -> list[str]:
     """All that the pairs say by one clock: the table, and the intervals of equal sides."""
     every = {slowdown: sessions(table, slowdown, clock) for slowdown in SLOWDOWNS}
     lines = [f"| {' | '.join(HEADER)} |", f"| {' | '.join(['---'] * len(HEADER))} |"]
@@ -235,7 +234,7 @@ def _coverage(logs: Logs, seed: int) -> str:
     )
 
 
-def _gate_runs(facts: Facts, clock: Clock) -> list[str]:
+def _gate_runs(facts: Facts, clock: JudgedClock) -> list[str]:
     """The real gate runs, in words."""
     told = []
     for slowed, what in ((False, "equal sides"), (True, f"one case {THRESHOLD:.0%} slower")):
@@ -246,7 +245,7 @@ def _gate_runs(facts: Facts, clock: Clock) -> list[str]:
         right = sum(r["verdicts"].get(r["slowed"]) == Verdict.SLOWER.value for r in runs)
         open_left = sum(Verdict.UNKNOWN.value in r["verdicts"].values() for r in runs)
         median = statistics.median(r["seconds"] for r in runs) / MINUTE
-        text = f"- {len(runs)} real gate runs, {what}, by {NAMES[clock]} seconds: {red} red"
+        text = f"- {len(runs)} real gate runs, {what}, by {clock.label} seconds: {red} red"
         if slowed:
             text += f", {right} of them for the slowed case"
         told.append(f"{text}; {open_left} with an unknown; {median:.1f} minutes at the median.")

@@ -26,3 +26,6 @@ class Display(Protocol):
 
     def note(self, text: str) -> None:
         """Something the user should know."""
+
+    def stop(self) -> None:
+        """Nothing more will come."""

@@ -17,7 +17,7 @@ from bench.gate import simulate, study
 from bench.gate import study_report as verify
 from bench.gate.aa_noise import Recorded
 from bench.gate.cases import Asked, Timed
-from bench.gate.paired_gate import Clock
+from bench.gate.clocks import JudgedClock
 from bench.gate.sequential_test import effect
 from bench.results import store as records
 from bench.results.schema import PAIRS
@@ -38,7 +38,7 @@ def test_the_answer_names_threshold_and_time():
     """The sentence gives a share and minutes; the table has both clocks' noise."""
     rng = random.Random(1)
     logs = {case: [rng.gauss(0, 0.005) for _ in range(6)] for case in CASES}
-    text = noise.show(Recorded(dict.fromkeys(Clock, logs), 30.0), Clock.WALL)
+    text = noise.show(Recorded(dict.fromkeys(JudgedClock, logs), 30.0), JudgedClock.WALL)
     assert "smallest regression that this machine can gate on by wall time is" in text
     assert "| check/a | 6 |" in text
 
@@ -48,10 +48,10 @@ def test_the_answer_names_the_time_it_takes_where_the_usual_one_does_not_do(monk
     pair_s = 80.0
     least = next(p for p in noise.prospects([0.024] * 4, pair_s) if p.holds)
     assert f"--max-time {math.ceil(least.needed_s / 60) * 60}" in noise._sentence(
-        [least], Clock.CPU
+        [least], JudgedClock.CPU
     )
     quick = replace(least, needed_s=least.needed_s / 10)
-    assert "--max-time" not in noise._sentence([quick], Clock.CPU)
+    assert "--max-time" not in noise._sentence([quick], JudgedClock.CPU)
     monkeypatch.setattr(simulate, "MOST_PAIRS", int(least.needed_s // pair_s))
     limited = noise.prospects([0.024] * 4, pair_s, seed=1)
     again = next(p for p in limited if p.threshold == least.threshold)
@@ -62,7 +62,7 @@ def test_the_answer_names_the_time_it_takes_where_the_usual_one_does_not_do(monk
 def test_a_hopeless_machine_is_told_what_to_do():
     """No threshold holds: close programs, fewer threads, CPU time."""
     logs = {case: [-1.0, 1.0, -0.9, 1.1] for case in CASES}
-    text = noise.show(Recorded(dict.fromkeys(Clock, logs), 30.0), Clock.WALL)
+    text = noise.show(Recorded(dict.fromkeys(JudgedClock, logs), 30.0), JudgedClock.WALL)
     assert "--clock cpu" in text
 
 
@@ -86,7 +86,7 @@ def page():
     run = {"slowed": "", "seconds": 180.0, "verdicts": dict.fromkeys(CASES, "within noise")}
     slowed = {**run, "slowed": CASES[0], "verdicts": {CASES[0]: "slower"}}
     facts = study.Facts(gate_runs=[run, slowed])
-    return verify.report(made_up(), facts, Clock.WALL)
+    return verify.report(made_up(), facts, JudgedClock.WALL)
 
 
 def cells(page, slowdown):
@@ -121,7 +121,7 @@ def test_a_study_that_has_just_begun_is_shown_without_figures(monkeypatch):
     monkeypatch.setattr(verify, "TRIALS", 100)
     table = made_up(sessions=2)
     table = table[(table["stage"] != study.stage(0.10)) | (table["case"] == CASES[0])]
-    page = verify.report(table, study.Facts(), Clock.CPU)
+    page = verify.report(table, study.Facts(), JudgedClock.CPU)
     assert "No real gate runs yet." in page
     line = next(text for text in page.splitlines() if text.startswith("| 10% |"))
     assert line.count("|") == len(verify.HEADER) + 1
@@ -131,7 +131,7 @@ def test_a_study_that_has_just_begun_is_shown_without_figures(monkeypatch):
 def test_the_spread_of_all_pairs_is_that_of_one():
     """Pairs around the mean of those with their slowdown, not narrower for its being theirs."""
     table = made_up(sessions=10)
-    every = [verify.sessions(table, slowdown, Clock.WALL) for slowdown in study.SLOWDOWNS]
+    every = [verify.sessions(table, slowdown, JudgedClock.WALL) for slowdown in study.SLOWDOWNS]
     found = verify.residuals(every)
     assert {len(found[case]) for case in CASES} == {40}
     everything = [log for case in CASES for log in found[case]]
@@ -172,14 +172,14 @@ def test_the_pairs_that_open_a_gate_run_are_sessions_as_well():
 @pytest.mark.parametrize(
     ("other", "told"),
     [
-        ({"clock": Clock.CPU}, "clock wall_s, not cpu_s"),
+        ({"clock": JudgedClock.CPU}, "clock wall_s, not cpu_s"),
         ({"seed": 1}, "seed 0, not 1"),
         ({"asked": Asked(("mine:other",))}, r"models \['mine:make'\], not \['mine:other'\]"),
     ],
 )
 def test_a_study_goes_on_only_with_what_it_was_begun_with(tmp_path, other, told):
     """Pairs of other cases, or runs judged by another clock, would be taken for its own."""
-    first = study.Study(tmp_path, Asked(("mine:make",)), 0, 0, Clock.WALL, 60.0, 0, print)
+    first = study.Study(tmp_path, Asked(("mine:make",)), 0, 0, JudgedClock.WALL, 60.0, 0, print)
     kept = study.Facts(units={"check/mine:make": 0.01}, terms=first._terms({}))
     records.write_json(tmp_path / study.FACTS, asdict(kept))
     assert first.run() == kept

@@ -317,6 +317,9 @@ class ListDisplay:
         """See Display."""
         self.told.append(("note", text))
 
+    def stop(self) -> None:
+        """See Display."""
+
 
 MACHINE = {"cpu": "a cpu", "cores_usable": 2, "cores_logical": 2, "architecture": "x", "os": "y"}
 SOFTWARE = {

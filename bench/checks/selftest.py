@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from bench.core.events import Sample
 from bench.worker.clock import SystemClock
 from bench.worker.monitor import RoundWatch
-from bench.worker.sampler import Limits, Sampler, Timed
+from bench.worker.sampler import Limits, Sampler
 
 OVERHEAD_LIMIT_S = 10e-6
 READING_LIMIT_S = 1e-3
@@ -69,7 +70,7 @@ def checks() -> Iterator[Check]:
     yield known_allocation()
 
 
-def _sample(forward: Callable[[], object]) -> list[Timed]:
+def _sample(forward: Callable[[], object]) -> list[Sample]:
     sampler = Sampler(SystemClock(), random.Random(0), Limits(BUDGET_S, 0.0))  # noqa: S311
     warm = sampler.warm_up("forward", forward)
     return sampler.rounds({"forward": forward}, {"forward": warm[-1].wall_s})["forward"]
@@ -152,8 +153,9 @@ def _equal_ratio(seed: int) -> tuple[float, float, float]:
     """Ratio of a small encoder to itself, with bounds, through real workers and the real rule."""
     from bench.core.architecture import Architecture, Model
     from bench.core.axes import Variant
-    from bench.core.case import Case, Measure, Workload
+    from bench.core.case import Case, Measure, Status, Workload
     from bench.core.errors import BenchError
+    from bench.core.events import Ended, Failed, Phase, Samples
     from bench.plan.jobs import Job, Source
     from bench.runner.process import ProcessLauncher
     from bench.stats.intervals import mean_interval
@@ -179,14 +181,15 @@ def _equal_ratio(seed: int) -> tuple[float, float, float]:
         )
         minima: dict[str, dict[int, float]] = {}
         for event in ProcessLauncher().run(job, timeout_s=120):
-            if event["event"] == "samples":
-                rounds = minima.setdefault(event["case"], {})
-                for row in event["rows"]:
-                    if row["phase"] == "sample":
-                        best = min(row["wall_s"], rounds.get(row["round"], math.inf))
-                        rounds[row["round"]] = best
-            elif event["event"] in ("failed", "ended") and event["status"] != "ok":
-                raise BenchError(f"the self-test's worker failed: {event['reason']}")
+            match event:
+                case Samples(case, rows):
+                    rounds = minima.setdefault(case, {})
+                    for row in rows:
+                        if row.phase is Phase.SAMPLE:
+                            best = min(row.wall_s, rounds.get(row.round, math.inf))
+                            rounds[row.round] = best
+                case Failed() | Ended() if event.status is not Status.OK:
+                    raise BenchError(f"the self-test's worker failed: {event.reason}")
         one, other = (minima[c.id] for c in cases)
         logs.append(statistics.median(math.log(other[r] / one[r]) for r in one))
     found = mean_interval(logs)

@@ -19,7 +19,7 @@ from typing import Any, Protocol, TextIO
 from bench.core.rounds import WARMUP_FORWARDS, WARMUP_S, balanced_orders, block_size
 from bench.gate.environments import Side
 from bench.machine.allocator import STEADY_ALLOCATOR
-from bench.runner.process import ending, event_in, kill, read_lines, worker_environment
+from bench.runner.process import ending, kill, read_lines, worker_environment
 
 BASELINE, CANDIDATE = "baseline", "candidate"
 SIDES = (BASELINE, CANDIDATE)
@@ -127,6 +127,15 @@ class ProcessPair:
             process.close()
 
 
+def _answer_in(line: str) -> dict[str, Any] | None:
+    """The answer in a line; None for what Python's start-up printed before stdout was ours."""
+    try:
+        answer = json.loads(line)
+    except ValueError:
+        return None
+    return answer if isinstance(answer, dict) and "event" in answer else None
+
+
 class _SideProcess:
     """One side's process: an order goes in, then commands, each with one answer."""
 
@@ -181,9 +190,9 @@ class _SideProcess:
                 raise SideError(f"{self._name}: no answer for {self._timeout_s:g} s") from None
             if line is None:
                 self._process.wait()
-                reason = ending(self._process.returncode, False, self._errors)["reason"]
+                reason = ending(self._process.returncode, False, self._errors).reason
                 raise SideError(f"{self._name}: {reason}")
-            event = event_in(line)
+            event = _answer_in(line)
             if event is not None:
                 return event
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 
 from bench.core.case import Case, Status, Workload
 from bench.core.errors import BenchError
-from bench.core.metrics import LARGEST
+from bench.core.events import Ended, Failed, Finished, Measurement, Measurements
+from bench.core.metrics import LARGEST, metric
 from bench.plan.jobs import Job
-from bench.runner.process import Event, Launcher
+from bench.runner.process import Launcher
 
 MOST = 2**20
 """Sequences in a batch beyond which no larger one is tried."""
@@ -19,11 +20,11 @@ ENDED_FOR_MEMORY = ("SIGKILL", "SIGABRT")
 
 
 class TryError(BenchError):
-    """A try that says nothing of memory: how it ended (a Status), and why."""
+    """A try that says nothing of memory: how it ended, and why."""
 
-    def __init__(self, status: str, reason: str) -> None:
+    def __init__(self, status: Status, reason: str) -> None:
         super().__init__(reason)
-        self.status = Status(status)
+        self.status = status
 
 
 def largest(fits: Callable[[int], bool], most: int = MOST) -> int:
@@ -51,7 +52,7 @@ class Search:
     before: Callable[[Case], None]
     """Hears of each try before it is made."""
     spend: Callable[[dict[str, float]], None]
-    rows: list[Event] = field(default_factory=list, init=False)
+    rows: tuple[Measurement, ...] = field(default=(), init=False)
     """What was measured with the largest batch that fitted so far."""
     fitted: int = field(default=0, init=False)
     """The largest batch that fitted so far."""
@@ -59,23 +60,23 @@ class Search:
     refusal: str = field(default="", init=False)
     """Why the last batch that did not fit did not."""
 
-    def run(self) -> list[Event]:
-        """Rows of measurements; none where not even one sequence fits.
+    def run(self) -> tuple[Measurement, ...]:
+        """What was measured; nothing where not even one sequence fits.
 
         Raises TryError when a batch could not be tried.
         """
         found = largest(self._fits)
         if not found:
-            return []
+            return ()
         if found >= MOST:
             raise TryError(
-                Status.FAILED.value,
+                Status.FAILED,
                 f"even a batch of {found:,} fits, and no larger one is tried: give a lower "
                 "--memory-limit or longer sequences",
             )
         counted = {LARGEST: found, "capacity_tries": self.tries}
-        rows = [{"metric": name, "unit": "1", "value": float(n)} for name, n in counted.items()]
-        return [*rows, *self.rows]
+        rows = (Measurement(name, metric(name).unit.value, n) for name, n in counted.items())
+        return (*rows, *self.rows)
 
     def _fits(self, batch_size: int) -> bool:
         (case,) = self.job.cases
@@ -85,30 +86,29 @@ class Search:
         job, rows = replace(self.job, cases=(tried,)), None
         with closing(self.launcher.run(job, self.timeout_s)) as events:
             for event in events:
-                match event["event"]:
-                    case "measurements":
-                        rows = event["rows"]
-                    case "finished":
-                        self.spend(event["spent"])
-                    case "failed" | "ended" if event["status"] != Status.OK.value:
+                match event:
+                    case Measurements():
+                        rows = event.rows
+                    case Finished(spent):
+                        self.spend(spent)
+                    case Failed() | Ended() if event.status is not Status.OK:
                         return self._refused(batch_size, event)
         if rows is None:
             reason = "the worker ended without measuring it"
-            raise self._broken(batch_size, Status.FAILED.value, reason)
+            raise self._broken(batch_size, Status.FAILED, reason)
         self.rows, self.fitted = rows, batch_size
         return True
 
-    def _refused(self, batch_size: int, event: Event) -> bool:
-        status, reason = event["status"], event["reason"]
-        for_memory = status == Status.OUT_OF_MEMORY.value or (
-            status == Status.KILLED.value and event.get("signal") in ENDED_FOR_MEMORY
+    def _refused(self, batch_size: int, end: Failed | Ended) -> bool:
+        for_memory = end.status is Status.OUT_OF_MEMORY or (
+            isinstance(end, Ended) and end.signal in ENDED_FOR_MEMORY
         )
         if not for_memory:
-            raise self._broken(batch_size, status, reason)
-        self.refusal = reason
+            raise self._broken(batch_size, end.status, end.reason)
+        self.refusal = end.reason
         return False
 
-    def _broken(self, batch_size: int, status: str, reason: str) -> TryError:
+    def _broken(self, batch_size: int, status: Status, reason: str) -> TryError:
         """What is known all the same stands in the reason."""
         known = f" (a batch of {self.fitted} fits)" if self.fitted else ""
         return TryError(status, f"batch {batch_size}: {reason}{known}")

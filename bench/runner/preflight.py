@@ -7,9 +7,10 @@ from typing import Any
 from bench.checkpoints.hub import Note, silence
 from bench.core.architecture import Weights
 from bench.core.axes import Variant
-from bench.core.case import Case, Measure, Workload
+from bench.core.case import Case, Measure, Status, Workload
 from bench.core.english import several
 from bench.core.errors import BenchError, UsageError
+from bench.core.events import Ended, Failed, Verified
 from bench.plan.jobs import Job
 from bench.runner.prepare import Prepared
 from bench.runner.process import Launcher
@@ -48,10 +49,11 @@ def verify(
     names = {case.id: case.model for case in cases}
     sanity: dict[str, list[dict[str, Any]]] = {}
     for event in launcher.run(job, prepared.options.timeout_s):
-        if event["event"] == "verified" and event["predictions"]:
-            sanity[names[event["case"]]] = event["predictions"]
-        elif event.get("status", "ok") == "failed":
-            raise UsageError(f"wrong weights: {event['reason'].removeprefix('BenchError: ')}")
-        elif event.get("status", "ok") != "ok":
-            raise BenchError(f"the weights could not be verified: {event['reason']}")
+        match event:
+            case Verified(case, predictions) if predictions:
+                sanity[names[case]] = list(predictions)
+            case Failed(status=Status.FAILED) | Ended(Status.FAILED):
+                raise UsageError(f"wrong weights: {event.reason.removeprefix('BenchError: ')}")
+            case Failed() | Ended() if event.status is not Status.OK:
+                raise BenchError(f"the weights could not be verified: {event.reason}")
     return sanity

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import json
 import os
 import queue
 import shutil
@@ -22,10 +21,10 @@ from typing import Any, Protocol, TextIO
 
 import psutil
 
+from bench.core.case import Status
 from bench.core.errors import BenchError
+from bench.core.events import Ended, Event, Finished, Software, decode
 from bench.plan.jobs import PROBE, Job, start_stamp
-
-Event = dict[str, Any]
 
 STDERR_LINES = 3
 """How much of a dead worker's last words goes into the reason."""
@@ -42,7 +41,7 @@ class Launcher(Protocol):
     """The seam for processes: tests put a scripted worker here."""
 
     def run(self, job: Job, timeout_s: float) -> Generator[Event, None, None]:
-        """Do a job; yield its events, and last one `ended` event with `status` and `reason`."""
+        """Do a job; yield its events, and last an Ended."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +58,16 @@ class ProcessLauncher:
         yield from _listen(job.to_json(), timeout_s, job.threads, self.program)
 
 
-def probe(timeout_s: float = 120.0) -> Event:
+def probe(timeout_s: float = 120.0) -> dict[str, Any]:
     """The software and devices as a worker sees them, without importing torch here."""
-    last: Event = {}
+    reason = ""
     for event in _listen(PROBE, timeout_s, 1):
-        if event["event"] == "software":
-            return {k: v for k, v in event.items() if k != "event"}
-        last = event
-    raise BenchError(f"torch and transformers cannot be imported: {last.get('reason')}")
+        match event:
+            case Software(facts):
+                return facts
+            case Ended():
+                reason = event.reason
+    raise BenchError(f"torch and transformers cannot be imported: {reason}")
 
 
 def _listen(
@@ -104,23 +105,23 @@ def _events(
             line = _next_line(process, lines, timeout_s)
         except queue.Empty:
             reason = f"no sign of life for {timeout_s:g} s (--timeout)"
-            yield {"event": "ended", "status": "timed-out", "reason": reason}
+            yield Ended(Status.TIMED_OUT, reason)
             return
         if line is None:
             break
-        event = event_in(line)
+        event = decode(line)
         if event is None:
             continue
-        finished = finished or event["event"] in ("finished", "software")
+        finished = finished or isinstance(event, (Finished, Software))
         yield event
     try:
         code = process.wait(GRACE_S if finished else timeout_s)
     except subprocess.TimeoutExpired:
         if finished:  # all is said: whatever keeps it is ended with it
-            yield {"event": "ended", "status": "ok", "reason": ""}
+            yield Ended()
             return
         reason = f"it closed its output and did not end for {timeout_s:g} s (--timeout)"
-        yield {"event": "ended", "status": "timed-out", "reason": reason}
+        yield Ended(Status.TIMED_OUT, reason)
         return
     yield ending(code, finished, errors)
 
@@ -163,30 +164,21 @@ def read_lines(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -
     lines.put(None)
 
 
-def event_in(line: str) -> Event | None:
-    """The event in a line; None for what Python's start-up printed before stdout was ours."""
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return None
-    return event if isinstance(event, dict) and "event" in event else None
-
-
-def ending(code: int, finished: bool, errors: TextIO) -> Event:
-    """The `ended` event of a process, from its exit code and what it wrote to stderr."""
+def ending(code: int, finished: bool, errors: TextIO) -> Ended:
+    """How a process ended, from its exit code and what it wrote to stderr."""
     if finished:
-        return {"event": "ended", "status": "ok", "reason": ""}
+        return Ended()
     if code < 0:
         names = {number.value: number.name for number in signal.Signals}
         name = names.get(-code, f"signal {-code}")
         hint = "; the system may have run out of memory" if name == "SIGKILL" else ""
         reason = f"the worker was ended by {name}{hint}"
-        return {"event": "ended", "status": "killed", "reason": reason, "signal": name}
+        return Ended(Status.KILLED, reason, name)
     errors.seek(0)
     words = [line.strip() for line in errors.read().splitlines() if line.strip()]
     last = " | ".join(words[-STDERR_LINES:])
     reason = f"the worker ended with exit code {code}: {last or 'it said nothing'}"
-    return {"event": "ended", "status": "failed", "reason": reason}
+    return Ended(Status.FAILED, reason)
 
 
 def kill(process: subprocess.Popen[str]) -> None:

@@ -10,13 +10,28 @@ from dataclasses import dataclass, field
 from bench.checkpoints.resolve import Checkpoint
 from bench.core.architecture import Model
 from bench.core.case import TIMED, Case, Measure, Status, Stop, references_of
+from bench.core.events import (
+    Begin,
+    Ended,
+    Event,
+    Failed,
+    Finished,
+    Gemm,
+    Measurement,
+    Measurements,
+    Phase,
+    Rounds,
+    Sample,
+    Samples,
+)
+from bench.core.plain import to_plain
 from bench.core.suite import Sampling
 from bench.core.utc import utc_now
 from bench.plan.jobs import Job, Source, identity, job_batches, repeats_of
 from bench.results import store as records
 from bench.runner.capacity_search import Search, TryError
 from bench.runner.display import Display
-from bench.runner.process import Event, Launcher
+from bench.runner.process import Launcher
 from bench.runner.stopping import Looks
 
 LEAST_REPEATS = 2
@@ -154,7 +169,7 @@ class Runner:
         if not rows:
             self._fail(case, Status.SKIPPED, f"not even a batch of 1 fits: {search.refusal}")
             return
-        self.writer.append_batch("measurements", case.id, 1, rows)
+        self._write("measurements", case.id, job, rows)
         self._deliver(_Progress({case.id: case}), case.id, 1)
         self._finish(case, Stop.NONE)
 
@@ -167,7 +182,7 @@ class Runner:
         self._stop_if_asked()
         with closing(self.launcher.run(job, self.timeout_s + self._silence(job))) as events:
             for event in events:
-                if event["event"] == "begin":
+                if isinstance(event, Begin):
                     self._stop_if_asked()
                 self._handle(event, job, progress)
         self._spend({"workers_s": self.now() - began})
@@ -185,43 +200,48 @@ class Runner:
         return job.budget_s * max(len(group) for group in job.groups())
 
     def _handle(self, event: Event, job: Job, progress: _Progress) -> None:
-        match event["event"]:
-            case "begin":
-                progress.current = [c for c in event["cases"] if c not in self.done]
-                self.display.begin([progress.cases[c] for c in event["cases"]], job.repeat)
-            case "samples" | "measurements" as table:
-                self.writer.append_batch(table, event["case"], job.repeat, event["rows"])
-                if table == "samples":
-                    kept = [r for r in event["rows"] if r["phase"] == "sample"]
-                    walls = ((r["round"], r["wall_s"]) for r in kept)
-                    self.looks.add(event["case"], job.repeat, walls)
+        match event:
+            case Begin(cases):
+                progress.current = [c for c in cases if c not in self.done]
+                self.display.begin([progress.cases[c] for c in cases], job.repeat)
+            case Samples(case, rows):
+                self._write("samples", case, job, rows)
+                walls = ((r.round, r.wall_s) for r in rows if r.phase is Phase.SAMPLE)
+                self.looks.add(case, job.repeat, walls)
                 # The samples of a timed case come last: with them on disk its repeat is whole.
-                if table == "samples" or job.measure not in TIMED:
-                    self._deliver(progress, event["case"], job.repeat)
-            case "rounds" | "gemm" as table:
-                self.writer.append_batch(table, event["group"], job.repeat, event["rows"])
-            case "failed" if event["case"] not in self.done:  # a case has one end
-                case = progress.cases[event["case"]]
-                self._fail(case, Status(event["status"]), event["reason"])
-            case "finished":
-                self._spend(event["spent"])
-            case "ended":
+                self._deliver(progress, case, job.repeat)
+            case Measurements(case, rows):
+                self._write("measurements", case, job, rows)
+                if job.measure not in TIMED:
+                    self._deliver(progress, case, job.repeat)
+            case Rounds(group, rows):
+                self.writer.append_batch("rounds", group, job.repeat, rows)
+            case Gemm(group, rows):
+                self._write("gemm", group, job, rows)
+            case Failed(case, status, reason) if case not in self.done:  # a case has one end
+                self._fail(progress.cases[case], status, reason)
+            case Finished(spent):
+                self._spend(spent)
+            case Ended():
                 self._ended(event, progress)
 
-    def _ended(self, event: Event, progress: _Progress) -> None:
+    def _write(self, table: str, name: str, job: Job, rows: Iterable[Sample | Measurement]) -> None:
+        self.writer.append_batch(table, name, job.repeat, [to_plain(row) for row in rows])
+
+    def _ended(self, event: Ended, progress: _Progress) -> None:
         """Blame what was being measured when a worker ended before its time.
 
         A worker that delivered nothing at all, or that ended well and left cases out, would do the
         same again: then all that it left is failed, so that a run always comes to an end.
         """
         missing = [c for c in progress.cases if c not in {*progress.delivered, *self.done}]
-        well = event["status"] == Status.OK.value
+        well = event.status is Status.OK
         blamed = [c for c in missing if c in progress.current]
         if well or not (blamed or progress.delivered):
             blamed = missing
-        status = Status.FAILED if well else Status(event["status"])
+        status = Status.FAILED if well else event.status
         for name in blamed:
-            reason = event["reason"] or "the worker ended without measuring it"
+            reason = event.reason or "the worker ended without measuring it"
             self._fail(progress.cases[name], status, reason)
 
     def _deliver(self, progress: _Progress, name: str, repeat: int) -> None:

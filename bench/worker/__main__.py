@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import importlib
-import json
 import os
 import signal
 import sys
@@ -16,8 +15,10 @@ import threading
 import time
 import traceback
 import warnings
-from typing import Any, NoReturn, TextIO
+from collections.abc import Callable
+from typing import NoReturn, TextIO
 
+from bench.core.events import Event, Finished, Ready, Software, encode
 from bench.core.units import NS
 from bench.plan.jobs import PROBE, Job
 from bench.worker.clock import device_clock
@@ -45,8 +46,8 @@ def _obey() -> None:
     began = time.perf_counter_ns()
     channel = _take_stdout()
 
-    def emit(event: dict[str, Any]) -> None:
-        channel.write(json.dumps(event) + "\n")
+    def emit(event: Event) -> None:
+        channel.write(encode(event) + "\n")
         channel.flush()
 
     _ask_kernel_to_end_with_parent()
@@ -56,12 +57,12 @@ def _obey() -> None:
     if order.strip() == PROBE:
         from bench.worker.probe import software
 
-        emit({"event": "software", **software()})
+        emit(Software(software()))
         return
     _work(Job.from_json(order), emit, began)
 
 
-def _work(job: Job, emit: Any, began: int) -> None:
+def _work(job: Job, emit: Callable[[Event], None], began: int) -> None:
     import torch
     import transformers
     from transformers import AutoModel  # noqa: F401 - the import is slow: it belongs to the start
@@ -74,9 +75,9 @@ def _work(job: Job, emit: Any, began: int) -> None:
     clock = device_clock(job.cases[0].device)
     spent = {"start_s": (time.perf_counter_ns() - began) * NS}
     session = Session(job, emit, clock, spent, began * NS)
-    emit({"event": "ready"})
+    emit(Ready())
     importlib.import_module(f"bench.worker.measures.{job.measure.value}").measure(session)
-    emit({"event": "finished", "spent": session.spent})
+    emit(Finished(session.spent))
 
 
 def _take_stdout() -> TextIO:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from bench.core.case import Case, Compares
-from bench.worker.sampler import Timed
+from bench.core.events import Phase, Sample
 
 if TYPE_CHECKING:
     import torch
@@ -52,8 +52,8 @@ def product(device: str, dtype: str) -> Callable[[], torch.Tensor]:
 def share(
     case: Case,
     forward_flops: Callable[[int], int],
-    forwards: Sequence[Timed],
-    products: Sequence[Timed],
+    forwards: Sequence[Sample],
+    products: Sequence[Sample],
 ) -> dict[str, float]:
     """The metric `gemm_share`: FLOPs a second of forwards over those of the product.
 
@@ -76,10 +76,10 @@ def _shape(device: str) -> Shape:
     return SHAPES[device.partition(":")[0]]
 
 
-def _fastest(timed: Sequence[Timed], column: str) -> dict[int, float]:
+def _fastest(timed: Sequence[Sample], column: str) -> dict[int, float]:
     """The fastest sample of each round, in seconds of a clock."""
     found: dict[int, float] = {}
     for one in timed:
-        if one.phase == "sample":
+        if one.phase is Phase.SAMPLE:
             found[one.round] = min(getattr(one, column), found.get(one.round, math.inf))
     return found

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
+from bench.core.events import Phase, Sample
 from bench.core.rounds import WARMUP_FORWARDS, WARMUP_S, balanced_orders, block_size
 from bench.core.units import NS
 from bench.worker.clock import Clock, Mark
@@ -39,30 +40,10 @@ class Watch(Protocol):
         """A round has ended; whether its samples can be used."""
 
 
-@dataclass(frozen=True)
-class Timed:
-    """One timed forward, in seconds; `at_s` counts from the clock's own zero.
-
-    `phase` is `warmup`, `switch`, `tokenize`, `sample`, or `invalid` in a round that cannot be
-    used.
-    """
-
-    phase: str
-    round: int
-    at_s: float
-    wall_s: float
-    cpu_s: float
-    host_s: float | None = None
-    """How long the host was busy with it, where `wall_s` is the device's time.
-
-    In a round that includes waiting for what the device has queued; in the warm-up it does not.
-    """
-
-
 class Running(NamedTuple):
     """A forward that was begun: phase, round, and the moments around its call."""
 
-    phase: str
+    phase: Phase
     round: int
     start: Mark
     stop: Mark
@@ -89,7 +70,7 @@ class Yardstick:
     """A fixed piece of work, run at the start of each round; `samples` keeps every run of it."""
 
     work: Forward
-    samples: list[Timed] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
 
 
 @dataclass
@@ -105,12 +86,12 @@ class Sampler:
     """By name, what is called before each forward and belongs to no time."""
     _last: str = field(default="", init=False)
 
-    def warm_up(self, name: str, forward: Forward) -> list[Timed]:
+    def warm_up(self, name: str, forward: Forward) -> list[Sample]:
         """Run one model until it is warm; every forward is kept, marked `warmup`."""
-        timed: list[Timed] = []
+        timed: list[Sample] = []
         began = self.clock.wall_ns()
         while len(timed) < WARMUP_FORWARDS or (self.clock.wall_ns() - began) * NS < WARMUP_S:
-            running = self._run(name, forward, "warmup", 0)
+            running = self._run(name, forward, Phase.WARMUP, 0)
             self.clock.synchronize()
             timed.extend(self._read([running]))
             if timed[-1].wall_s > LONG_FORWARD_S:
@@ -123,12 +104,12 @@ class Sampler:
         forwards: dict[str, Forward],
         warm_s: dict[str, float],
         begin_round: Callable[[int], object] | None = None,
-    ) -> dict[str, list[Timed]]:
+    ) -> dict[str, list[Sample]]:
         """Sample all `forwards` in rounds; `warm_s` is a warm duration of each, to size blocks.
 
         `begin_round` hears each round's number, so that inputs can change from round to round.
         """
-        samples: dict[str, list[Timed]] = {name: [] for name in forwards}
+        samples: dict[str, list[Sample]] = {name: [] for name in forwards}
         minima: dict[str, list[float]] = {name: [] for name in forwards}
         # One size for all: a minimum of more forwards is lower, and would favour its model.
         size = block_size(sum(warm_s.values()) / len(warm_s))
@@ -149,7 +130,7 @@ class Sampler:
 
     def _round(
         self, order: list[str], forwards: dict[str, Forward], size: int, count: int
-    ) -> dict[str, list[Timed]]:
+    ) -> dict[str, list[Sample]]:
         """A block of each model; all of it marked when the round cannot be used."""
         if self.watch is not None:
             self.watch.begin()
@@ -162,8 +143,8 @@ class Sampler:
         products = self._read(fixed)
         blocks = {name: self._read(block) for name, block in running.items()}
         if self.watch is not None and not self.watch.end(count):
-            products = _disturbed(products)
-            blocks = {name: _disturbed(block) for name, block in blocks.items()}
+            products = _invalid(products)
+            blocks = {name: _invalid(block) for name, block in blocks.items()}
         if self.yardstick is not None:
             self.yardstick.samples.extend(products)
         return blocks
@@ -178,18 +159,18 @@ class Sampler:
     def _block(self, name: str, forward: Forward, size: int, count: int) -> list[Running]:
         block = []
         if self._last != name:
-            block.append(self._run(name, forward, "switch", count))
+            block.append(self._run(name, forward, Phase.SWITCH, count))
             self._last = name
-        block.extend(self._run(name, forward, "sample", count) for _ in range(size))
+        block.extend(self._run(name, forward, Phase.SAMPLE, count) for _ in range(size))
         return block
 
     def time(self, forward: Forward, forwards: int) -> list[float]:
         """Seconds of a few forwards, without rounds: for comparing this way to time with others."""
-        running = [self._run("", forward, "sample", 0) for _ in range(forwards)]
+        running = [self._run("", forward, Phase.SAMPLE, 0) for _ in range(forwards)]
         self.clock.synchronize()
         return [timed.wall_s for timed in self._read(running)]
 
-    def _run(self, name: str, forward: Forward, phase: str, count: int) -> Running:
+    def _run(self, name: str, forward: Forward, phase: Phase, count: int) -> Running:
         """Begin one forward; a device may still be at it afterwards."""
         if name in self.before:
             self.before[name]()
@@ -197,11 +178,11 @@ class Sampler:
         forward()
         return Running(phase, count, start, self.clock.stop())
 
-    def _read(self, block: Sequence[Running]) -> list[Timed]:
+    def _read(self, block: Sequence[Running]) -> list[Sample]:
         """What the forwards of a block took; the device is done."""
         clock = self.clock
         return [
-            Timed(
+            Sample(
                 phase,
                 count,
                 start.wall_ns * NS,
@@ -224,14 +205,14 @@ class Sampler:
         )
 
 
-def _disturbed(block: Sequence[Timed]) -> list[Timed]:
+def _invalid(block: Sequence[Sample]) -> list[Sample]:
     """The same forwards, marked as of a round that cannot be used."""
-    return [replace(timed, phase="invalid") for timed in block]
+    return [replace(timed, phase=Phase.INVALID) for timed in block]
 
 
-def _minimum(block: Sequence[Timed]) -> list[float]:
+def _minimum(block: Sequence[Sample]) -> list[float]:
     """The fastest sample of a block; none where the block cannot be used."""
-    walls = [t.wall_s for t in block if t.phase == "sample"]
+    walls = [t.wall_s for t in block if t.phase == Phase.SAMPLE]
     return [min(walls)] if walls else []
 
 

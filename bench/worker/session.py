@@ -5,26 +5,37 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench.core.architecture import Model, Weights
 from bench.core.axes import Variant
 from bench.core.case import Case, Status
 from bench.core.errors import BenchError, UnsupportedError
+from bench.core.events import (
+    Begin,
+    Event,
+    Failed,
+    Gemm,
+    Measurement,
+    Measurements,
+    Rounds,
+    Row,
+    Sample,
+    Samples,
+)
 from bench.core.metrics import metric
 from bench.core.units import NS
 from bench.plan.jobs import Job, Source
 from bench.worker.clock import Clock
 from bench.worker.loading import import_model_code, load
-from bench.worker.sampler import Timed
 from bench.worker.support import require
 
 if TYPE_CHECKING:
     import torch
 
-Emit = Callable[[dict[str, Any]], None]
+Emit = Callable[[Event], None]
 
 
 @dataclass
@@ -88,39 +99,37 @@ class Session:
 
     def begin(self, cases: Iterable[Case]) -> None:
         """Say which cases come next, so that the parent knows whom to blame for a death."""
-        self.emit({"event": "begin", "cases": [c.id for c in cases]})
+        self.emit(Begin(tuple(c.id for c in cases)))
 
-    def samples(self, case: Case, timed: Iterable[Timed]) -> None:
-        """Report all samples of a case in this repeat."""
-        self.emit({"event": "samples", "case": case.id, "rows": self._rows(timed)})
+    def samples(self, case: Case, timed: Iterable[Sample]) -> None:
+        """Report all samples of a case in this process."""
+        self.emit(Samples(case.id, self._rows(timed)))
 
-    def products(self, group: str, timed: Iterable[Timed]) -> None:
-        """Report the matrix products that were timed in the rounds of a group."""
-        self.emit({"event": "gemm", "group": group, "rows": self._rows(timed)})
+    def gemm(self, group: str, timed: Iterable[Sample]) -> None:
+        """Report the runs of the reference GEMM in the rounds of a group."""
+        self.emit(Gemm(group, self._rows(timed)))
 
-    def _rows(self, timed: Iterable[Timed]) -> list[dict[str, Any]]:
-        """Samples as rows, with their beginnings counted from the worker's own."""
-        return [{**asdict(t), "at_s": t.at_s - self.began_s} for t in timed]
+    def _rows(self, timed: Iterable[Sample]) -> tuple[Sample, ...]:
+        """The samples with their beginnings counted from the worker's own."""
+        return tuple(replace(t, at_s=t.at_s - self.began_s) for t in timed)
 
-    def rounds(self, group: str, rows: list[dict[str, Any]]) -> None:
-        """Report what disturbed the rounds in which a group was sampled."""
-        self.emit({"event": "rounds", "group": group, "rows": rows})
+    def rounds(self, group: str, rows: Iterable[Row]) -> None:
+        """Report what happened to the machine in the rounds of a group."""
+        self.emit(Rounds(group, tuple(rows)))
 
     def measured(self, case: Case, values: dict[str, float]) -> None:
         """Report counted or read values of a case, by metric name."""
-        rows = [
-            {"metric": name, "unit": metric(name).unit.value, "value": float(value)}
+        rows = (
+            Measurement(name, metric(name).unit.value, float(value))
             for name, value in values.items()
-        ]
-        self.emit({"event": "measurements", "case": case.id, "rows": rows})
+        )
+        self.emit(Measurements(case.id, tuple(rows)))
 
     def failed(self, cases: Iterable[Case], error: BaseException) -> None:
         """Report that these cases cannot be measured, and why."""
         status, reason = classify(error)
         for case in cases:
-            self.emit(
-                {"event": "failed", "case": case.id, "status": status.value, "reason": reason}
-            )
+            self.emit(Failed(case.id, status, reason))
 
 
 OUT_OF_MEMORY = (

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from fakes import bench, pair, run_environment, tiny_directory, write_run
+from fakes import bench, of, pair, run_environment, tiny_directory, write_run
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
@@ -13,6 +13,7 @@ from bench.cli import main as cli
 from bench.core.architecture import Model
 from bench.core.case import Measure
 from bench.core.errors import UsageError
+from bench.core.events import Ended, Measurements
 from bench.core.suite import Grid, Suite
 from bench.plan import registry
 from bench.plan.jobs import Job, Source
@@ -56,8 +57,8 @@ def test_nothing_in_a_model_directory_is_executed(tmp_path, monkeypatch, weights
         precision=0.5,
     )
     events = list(ProcessLauncher().run(job, 240.0))
-    assert events[-1]["status"] == "ok"
-    assert [e["case"] for e in events if e["event"] == "measurements"] == [one.id]
+    assert events[-1] == Ended()
+    assert [e.case for e in of(Measurements, events)] == [one.id]
     assert not sprung.exists()
 
 

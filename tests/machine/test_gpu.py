@@ -3,10 +3,11 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from fakes import FakeClock, QueueClock, QueueCuda, case, job, pair
+from fakes import FakeClock, QueueClock, QueueCuda, case, job, of, pair, values
 
 from bench.core.axes import Variant
 from bench.core.case import Measure
+from bench.core.events import Failed
 from bench.machine import gpu
 from bench.machine.kernel import Kernel
 from bench.plan.estimate import ENERGY_S
@@ -292,7 +293,8 @@ def test_a_device_without_room_for_what_is_timed_beside_the_models_fails_its_cas
     cases = pair(device="cuda:99")
     listening = Session(job(cases), told.append, FakeClock())
     assert sample(listening, cases, lambda _: lambda: None) == ({}, [])
-    assert [(e["event"], e["case"]) for e in told] == [("failed", c.id) for c in cases]
+    assert [e.case for e in of(Failed, told)] == [c.id for c in cases]
+    assert len(told) == len(cases)
 
 
 def test_setting_up_a_device_is_no_part_of_loading_a_model():
@@ -306,10 +308,8 @@ def test_setting_up_a_device_is_no_part_of_loading_a_model():
     one = case(measure=Measure.MEMORY)
     told = []
     measure_memory(Session(job([one]), told.append, Context()))
-    (found,) = (e["rows"] for e in told if e["event"] == "measurements")
-    values = {row["metric"]: row["value"] for row in found}
     assert held
-    assert values["load_peak_rss_bytes"] < CONTEXT
+    assert values(told)["load_peak_rss_bytes"] < CONTEXT
 
 
 def test_setting_up_a_device_is_a_step_of_a_cold_start(monkeypatch):
@@ -320,7 +320,6 @@ def test_setting_up_a_device_is_a_step_of_a_cold_start(monkeypatch):
     for clock, own in ((SystemClock(), ()), (QueueClock(QueueCuda(), "cuda"), ("cold_device",))):
         told = []
         measure_cold_start(Session(job([one]), told.append, clock))
-        (found,) = (e["rows"] for e in told if e["event"] == "measurements")
-        values = {row["metric"]: row["value"] for row in found}
-        assert values["cold_start"] == pytest.approx(sum(values[s] for s in (*steps, *own)))
-        assert ("cold_device" in values) is bool(own)
+        found = values(told)
+        assert found["cold_start"] == pytest.approx(sum(found[s] for s in (*steps, *own)))
+        assert ("cold_device" in found) is bool(own)

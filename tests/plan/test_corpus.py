@@ -8,9 +8,9 @@ import pytest
 from checkpoints import SENTENCES
 
 from bench.core.errors import UsageError
+from bench.core.events import Phase, Sample
 from bench.plan.corpus import MOST_LINES, read
 from bench.worker.measures.text import BATCHES, Batch, rates
-from bench.worker.sampler import Timed
 
 RUN = ("run", "--batch-size", "3", "--threads", "1", "--repeats", "1", "--budget", "0.5")
 
@@ -114,11 +114,11 @@ def test_rates_count_each_sample_by_its_own_batch():
     batches = [Batch({}, 10, 2, 5)] * BATCHES
     batches[1], batches[2] = Batch({}, 6, 0, 3), Batch({}, 14, 10, 9)
     timed = [
-        Timed("warmup", 0, 0.0, 9.0, 9.0),
-        Timed("switch", 1, 0.0, 9.0, 9.0),
-        Timed("sample", 1, 0.0, 1.0, 1.0),
-        Timed("sample", 2, 0.0, 3.0, 3.0),
-        Timed("sample", BATCHES + 1, 0.0, 1.0, 1.0),
+        Sample(Phase.WARMUP, 0, 0.0, 9.0, 9.0),
+        Sample(Phase.SWITCH, 1, 0.0, 9.0, 9.0),
+        Sample(Phase.SAMPLE, 1, 0.0, 1.0, 1.0),
+        Sample(Phase.SAMPLE, 2, 0.0, 3.0, 3.0),
+        Sample(Phase.SAMPLE, BATCHES + 1, 0.0, 1.0, 1.0),
     ]
     assert rates(timed, batches) == {
         "throughput_tokens": 26 / 5,

@@ -2,12 +2,13 @@ from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
-from fakes import ended, found, job, pair, statuses
+from fakes import found, job, of, pair, statuses, values
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.core.case import Measure, Status
 from bench.core.errors import UsageError
+from bench.core.events import Begin, Ended, Failed, Finished, Measurement, Measurements, Ready
 from bench.plan.grid import make_cases
 from bench.plan.options import Options, parse_bytes
 from bench.plan.registry import pick_models, pick_suites
@@ -36,34 +37,28 @@ def test_the_largest_batch_is_found_by_doubling_and_bisection(true):
     assert max(tried) <= MOST
 
 
-def script(fitting, status="out-of-memory", reason=EXHAUSTED, signal="SIGKILL"):
+def script(fitting, status=Status.OUT_OF_MEMORY, reason=EXHAUSTED, signal="SIGKILL"):
     """A worker whose batches fit up to those of `fitting`, by model; others end so."""
 
     def run(work):
         (one,) = work.cases
-        yield {"event": "ready"}
-        yield {"event": "begin", "cases": [one.id]}
+        yield Ready()
+        yield Begin((one.id,))
         if one.workload.batch_size > fitting[one.model]:
-            if status == Status.KILLED.value:
-                yield {**ended(status, reason), "signal": signal}
+            if status is Status.KILLED:
+                yield Ended(status, reason, signal)
                 return
-            yield {"event": "failed", "case": one.id, "status": status, "reason": reason}
+            yield Failed(one.id, status, reason)
         else:
-            rows = [
-                {
-                    "metric": "capacity_peak_bytes",
-                    "unit": "B",
-                    "value": 1e6 * one.workload.batch_size,
-                }
-            ]
-            yield {"event": "measurements", "case": one.id, "rows": rows}
-        yield {"event": "finished", "spent": {"load_s": 0.5}}
-        yield ended()
+            peak = 1e6 * one.workload.batch_size
+            yield Measurements(one.id, (Measurement("capacity_peak_bytes", "B", peak),))
+        yield Finished({"load_s": 0.5})
+        yield Ended()
 
     return run
 
 
-@pytest.mark.parametrize("status", ["out-of-memory", "killed"])
+@pytest.mark.parametrize("status", [Status.OUT_OF_MEMORY, Status.KILLED])
 def test_a_run_finds_it_for_every_case(make, status):
     """Running out of memory is an answer, whoever tells it; the ratio is in the tables."""
     runner = make(pair(measure=Measure.CAPACITY), script({"bert": 5, "albert": 12}, status))
@@ -101,12 +96,12 @@ def test_a_model_of_which_not_even_one_sequence_fits_is_a_row_with_that_reason(m
     assert found(runner).cases["reason"][0] == f"not even a batch of 1 fits: {EXHAUSTED}"
 
 
-@pytest.mark.parametrize("status", ["failed", "timed-out"])
+@pytest.mark.parametrize("status", [Status.FAILED, Status.TIMED_OUT])
 def test_a_batch_that_could_not_be_tried_fails_the_case(make, status):
     """It says nothing of memory; the batch stands in the reason, with the one that fitted."""
     runner = make(pair(measure=Measure.CAPACITY)[:1], script({"bert": 2}, status, "a broken thing"))
     runner.measure()
-    assert list(statuses(runner).values()) == [status]
+    assert list(statuses(runner).values()) == [status.value]
     assert found(runner).cases["reason"][0] == ("batch 4: a broken thing (a batch of 2 fits)")
     assert found(runner).measurements.empty
 
@@ -116,7 +111,7 @@ def test_a_batch_that_could_not_be_tried_fails_the_case(make, status):
 )
 def test_only_signals_that_mean_memory_are_an_answer(make, signal, end):
     """A crash is no sign of a batch that is too large."""
-    one = script({"bert": 2}, "killed", "the worker was ended", signal)
+    one = script({"bert": 2}, Status.KILLED, "the worker was ended", signal)
     runner = make(pair(measure=Measure.CAPACITY)[:1], one)
     runner.measure()
     assert list(statuses(runner).values()) == [end]
@@ -152,7 +147,7 @@ def test_a_worker_that_ends_without_a_word_fails_the_case(make):
 
     def silent(work):
         del work
-        yield ended()
+        yield Ended()
 
     runner = make(pair(measure=Measure.CAPACITY)[:1], silent)
     runner.measure()
@@ -173,21 +168,20 @@ def test_a_real_worker_keeps_to_the_limit():
         )
         for size in (1, 200_000)
     )
-    events = {e["event"]: e for e in ProcessLauncher().run(small, PATIENCE_S)}
-    measured = {row["metric"]: row["value"] for row in events["measurements"]["rows"]}
+    measured = values(ProcessLauncher().run(small, PATIENCE_S))
     assert 50e6 < measured["capacity_peak_bytes"] < 2e9
     assert measured["memory_limit_bytes"] == 2e9
-    events = {e["event"]: e for e in ProcessLauncher().run(huge, PATIENCE_S)}
-    assert events["failed"]["status"] == "out-of-memory"
-    assert events["ended"]["status"] == "ok"
+    events = list(ProcessLauncher().run(huge, PATIENCE_S))
+    assert [e.status for e in of(Failed, events)] == [Status.OUT_OF_MEMORY]
+    assert events[-1] == Ended()
 
 
 @pytest.mark.parametrize("threads", [2, 64])
 def test_a_process_larger_than_the_limit_does_not_fit(threads):
     """The libraries count as well, as a container would have it; the stacks of threads do not."""
     tight = job(pair(measure=Measure.CAPACITY)[:1], memory_limit=100 * 10**6, threads=threads)
-    events = {e["event"]: e for e in ProcessLauncher().run(tight, PATIENCE_S)}
-    assert events["failed"]["status"] == "out-of-memory"
+    (failed,) = of(Failed, ProcessLauncher().run(tight, PATIENCE_S))
+    assert failed.status is Status.OUT_OF_MEMORY
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,23 @@ from pathlib import Path
 
 import psutil
 import pytest
-from fakes import ALBERT, BERT, RANDOM, bench_environment, case, job, pair
+from fakes import ALBERT, BERT, RANDOM, bench_environment, case, job, of, pair, values
 
 from bench.core.architecture import Model
-from bench.core.case import Measure
+from bench.core.case import Measure, Status
+from bench.core.events import (
+    Begin,
+    Ended,
+    Failed,
+    Finished,
+    Gemm,
+    Measurements,
+    Phase,
+    Ready,
+    Rounds,
+    Samples,
+    Software,
+)
 from bench.plan.jobs import PROBE, Source
 from bench.runner import process as launch
 from bench.runner.process import ProcessLauncher, probe
@@ -20,8 +33,8 @@ PATIENCE_S = 120.0
 
 
 def kinds(events):
-    """The events' names in order, doubles left out."""
-    return list(dict.fromkeys(e["event"] for e in events))
+    """The kinds of events in order, doubles left out."""
+    return list(dict.fromkeys(type(e) for e in events))
 
 
 def hook(tmp_path, monkeypatch, code):
@@ -45,22 +58,21 @@ def test_a_timed_job_from_end_to_end():
     """Ready, each model loading, then samples of both models of each workload, then the end."""
     work = job([*pair(seq_len=4), *pair(seq_len=8)])
     events = list(ProcessLauncher().run(work, PATIENCE_S))
-    wanted = ["ready", "begin", "rounds", "gemm", "measurements", "samples", "finished", "ended"]
+    wanted = [Ready, Begin, Rounds, Gemm, Measurements, Samples, Finished, Ended]
     assert kinds(events) == wanted
-    assert events[-1] == {"event": "ended", "status": "ok", "reason": ""}
-    begun = [e["cases"] for e in events if e["event"] == "begin"]
-    assert begun == [
-        [c.id for c in work.cases if c.model == "bert"],
-        [c.id for c in work.cases if c.model == "albert"],
-        *[[c.id for c in group] for group in work.groups()],
+    assert events[-1] == Ended()
+    assert [e.cases for e in of(Begin, events)] == [
+        tuple(c.id for c in work.cases if c.model == "bert"),
+        tuple(c.id for c in work.cases if c.model == "albert"),
+        *[tuple(c.id for c in group) for group in work.groups()],
     ]
     for one in work.cases:
-        (rows,) = [e["rows"] for e in events if e["event"] == "samples" and e["case"] == one.id]
-        assert {r["phase"] for r in rows} == {"warmup", "switch", "sample"}
-        assert all(r["wall_s"] > 0 for r in rows)
-        assert [r["at_s"] for r in rows] == sorted(r["at_s"] for r in rows)
-        assert 0 < rows[0]["at_s"] < PATIENCE_S  # since the worker started, not the machine
-    spent = events[-2]["spent"]
+        (rows,) = [e.rows for e in of(Samples, events) if e.case == one.id]
+        assert {r.phase for r in rows} == {Phase.WARMUP, Phase.SWITCH, Phase.SAMPLE}
+        assert all(r.wall_s > 0 for r in rows)
+        assert [r.at_s for r in rows] == sorted(r.at_s for r in rows)
+        assert 0 < rows[0].at_s < PATIENCE_S  # since the worker started, not the machine
+    spent = events[-2].spent
     assert set(spent) == {"start_s", "load_s", "timed_s", "forwards_s", "gemm_s"}
     assert spent["forwards_s"] + spent["gemm_s"] <= spent["timed_s"]
 
@@ -68,24 +80,21 @@ def test_a_timed_job_from_end_to_end():
 def test_a_memory_job_measures_what_the_formula_says():
     """Weights, activations and peaks of one tiny model, read in a real process."""
     one = case("albert", measure=Measure.MEMORY, batch_size=8, seq_len=64)
-    events = list(ProcessLauncher().run(job([one]), PATIENCE_S))
-    (rows,) = [e["rows"] for e in events if e["event"] == "measurements"]
-    values = {r["metric"]: r["value"] for r in rows}
-    assert values["weight_bytes"] > 0
-    assert values["peak_activation_bytes"] > 8 * 64 * 64 * 4
-    assert values["peak_rss_bytes"] > 0
-    assert values["load_time"] > 0
+    measured = values(ProcessLauncher().run(job([one]), PATIENCE_S))
+    assert measured["weight_bytes"] > 0
+    assert measured["peak_activation_bytes"] > 8 * 64 * 64 * 4
+    assert measured["peak_rss_bytes"] > 0
+    assert measured["load_time"] > 0
 
 
 def test_a_static_job_counts_both_models():
     """One process counts every model; FLOPs counted and by formula agree."""
     work = job(pair(measure=Measure.STATIC))
     events = list(ProcessLauncher().run(work, PATIENCE_S))
-    measured = {e["case"]: e["rows"] for e in events if e["event"] == "measurements"}
-    assert set(measured) == {c.id for c in work.cases}
-    for rows in measured.values():
-        values = {r["metric"]: r["value"] for r in rows}
-        assert values["flops"] == values["flops_counted"]
+    assert {e.case for e in of(Measurements, events)} == {c.id for c in work.cases}
+    for one in work.cases:
+        counted = values(events, one.id)
+        assert counted["flops"] == counted["flops_counted"]
 
 
 def test_prints_at_start_up_do_not_break_the_stream(tmp_path, monkeypatch):
@@ -96,7 +105,7 @@ def test_prints_at_start_up_do_not_break_the_stream(tmp_path, monkeypatch):
         "sys.stdout.buffer.write(b'\\xff\\n'); sys.stdout.flush()\n"
     )
     hook(tmp_path, monkeypatch, noise)
-    assert [e["event"] for e in launch._listen(PROBE, PATIENCE_S, 1)] == ["software", "ended"]
+    assert kinds(launch._listen(PROBE, PATIENCE_S, 1)) == [Software, Ended]
 
 
 def test_prints_of_a_running_worker_go_to_stderr():
@@ -124,58 +133,59 @@ def test_a_model_that_cannot_be_loaded_fails_alone(tmp_path):
     sources = {"bert": RANDOM, "albert": Source(str(tmp_path / "nowhere"), "pretrained")}
     work = job(pair(), sources=sources)
     events = list(ProcessLauncher().run(work, PATIENCE_S))
-    (failed,) = [e for e in events if e["event"] == "failed"]
-    assert failed["case"] == work.cases[1].id
-    assert failed["status"] == "failed"
-    assert failed["reason"]
-    assert [e["case"] for e in events if e["event"] == "samples"] == [work.cases[0].id]
-    assert events[-1]["status"] == "ok"
+    (failed,) = of(Failed, events)
+    assert failed.case == work.cases[1].id
+    assert failed.status is Status.FAILED
+    assert failed.reason
+    assert [e.case for e in of(Samples, events)] == [work.cases[0].id]
+    assert events[-1] == Ended()
 
 
 def test_a_worker_that_raises_tells_why():
     """An exception outside any case ends the worker; its last words are the reason."""
     broken = job([case("unknown")], models=(BERT, ALBERT), sources={})
     events = list(ProcessLauncher().run(broken, PATIENCE_S))
-    assert events[-1]["status"] == "failed" or any(e["event"] == "failed" for e in events)
-    reason = next(e["reason"] for e in events if e.get("reason"))
-    assert "\n" not in reason
+    told = [e for e in events if isinstance(e, Failed | Ended) and e.status is Status.FAILED]
+    assert told[0].reason
+    assert "\n" not in told[0].reason
 
 
 def test_an_unreadable_order_is_a_failure_with_last_words():
     """The reason has the exit code and the end of what the worker said."""
     events = list(launch._listen("no job", PATIENCE_S, 1))
-    assert [e["event"] for e in events] == ["ended"]
-    assert events[0]["status"] == "failed"
-    assert "exit code 1" in events[0]["reason"]
-    assert "JSONDecodeError" in events[0]["reason"]
+    assert kinds(events) == [Ended]
+    assert events[0].status is Status.FAILED
+    assert "exit code 1" in events[0].reason
+    assert "JSONDecodeError" in events[0].reason
 
 
 def test_a_worker_that_never_starts_is_a_failure(monkeypatch):
     """One that dies before it has read its order (a large one) is reported, not raised."""
     monkeypatch.setattr(sys, "executable", "/bin/false")
     events = list(launch._listen("x" * 1_000_000, PATIENCE_S, 1))
-    assert [(e["event"], e["status"]) for e in events] == [("ended", "failed")]
+    assert [e.status for e in of(Ended, events)] == [Status.FAILED]
+    assert len(events) == 1
 
 
 def test_a_killed_worker_is_told_from_a_failed_one():
     """SIGKILL is how a system out of memory ends a process: the reason says so."""
     stream = ProcessLauncher().run(job(pair(), budget_s=1e6, precision=1e-12), PATIENCE_S)
-    assert next(stream)["event"] == "ready"
+    assert next(stream) == Ready()
     (worker,) = workers()
     os.kill(worker.pid, signal.SIGKILL)
     *_, last = stream
-    assert last["status"] == "killed"
-    assert "SIGKILL" in last["reason"]
-    assert "memory" in last["reason"]
+    assert (last.status, last.signal) == (Status.KILLED, "SIGKILL")
+    assert "SIGKILL" in last.reason
+    assert "memory" in last.reason
 
 
 def test_exit_handlers_do_not_keep_a_worker_that_is_done(tmp_path, monkeypatch):
     """A library that hangs as the process ends costs neither the run nor the results."""
     hook(tmp_path, monkeypatch, "import atexit, time\natexit.register(time.sleep, 1000)\n")
     *_, last = launch._listen(PROBE, PATIENCE_S, 1)
-    assert (last["event"], last["status"]) == ("ended", "ok")
+    assert last == Ended()
     *_, last = launch._listen("no job", PATIENCE_S, 1)
-    assert "JSONDecodeError" in last["reason"]
+    assert "JSONDecodeError" in last.reason
 
 
 def test_a_worker_that_has_said_all_is_not_waited_for(tmp_path):
@@ -190,7 +200,7 @@ def test_a_worker_that_has_said_all_is_not_waited_for(tmp_path):
     )
     stuck = ProcessLauncher((sys.executable, "-c", code))
     *_, last = stuck.run(job(pair()), PATIENCE_S)
-    assert last == {"event": "ended", "status": "ok", "reason": ""}
+    assert last == Ended()
     assert waits_gone(int(pid.read_text()))
 
 
@@ -213,15 +223,15 @@ def test_a_silent_worker_is_ended_with_its_children(tmp_path, monkeypatch):
         "    import time; time.sleep(1000)\n",
     )
     events = list(ProcessLauncher().run(job(pair()), 3.0))
-    assert [(e["event"], e["status"]) for e in events] == [("ended", "timed-out")]
-    assert "3 s (--timeout)" in events[0]["reason"]
+    assert [e.status for e in events] == [Status.TIMED_OUT]
+    assert "3 s (--timeout)" in events[0].reason
     assert all(waits_gone(int(pid)) for pid in pids.read_text().split())
 
 
 def test_an_abandoned_worker_is_ended():
     """When the parent stops listening (Ctrl-C), the worker is gone at once."""
     stream = ProcessLauncher().run(job(pair(), budget_s=1e6, precision=1e-12), PATIENCE_S)
-    assert next(stream)["event"] == "ready"
+    assert next(stream) == Ready()
     (worker,) = workers()
     stream.close()
     assert waits_gone(worker.pid)
@@ -245,7 +255,7 @@ def test_a_worker_ends_with_its_parent():
     order = job(pair(), budget_s=1e6, precision=1e-12).to_json()
     code = (
         "import sys\nfrom bench.runner.process import ProcessLauncher\n"
-        "from bench.plan.options import Job\n"
+        "from bench.plan.jobs import Job\n"
         "import psutil\n"
         "for event in ProcessLauncher().run(Job.from_json(sys.argv[1]), 100):\n"
         "    print(psutil.Process().children()[0].pid, flush=True)\n"
@@ -298,5 +308,5 @@ def test_a_directory_of_the_hub_is_never_asked_for():
     one = case("x", measure=Measure.STATIC)
     work = job([one], models=(Model("x", "owner/x"),), sources={"x": RANDOM})
     events = list(ProcessLauncher().run(work, PATIENCE_S))
-    (failed,) = [e for e in events if e["event"] == "failed"]
-    assert "no known architecture" in failed["reason"]
+    (failed,) = of(Failed, events)
+    assert "no known architecture" in failed.reason

@@ -1,16 +1,22 @@
 import pytest
-from fakes import MEASURED_BY, FakeClock, cut, ended, found, pair, statuses, worker_events
+from fakes import MEASURED_BY, FakeClock, cut, found, pair, rewall, statuses, worker_events
 
 from bench.core.case import Measure, Status
+from bench.core.events import Begin, Ended, Failed, Measurements, Samples
 from bench.core.suite import Sampling
 from bench.runner.finalize import time_spent
 
-KILLED = ended("killed", "the worker was ended by SIGKILL")
+KILLED = Ended(Status.KILLED, "the worker was ended by SIGKILL", "SIGKILL")
 
 
 def begins(*models):
     """True of the event in which a worker turns to exactly these models."""
-    return lambda e: e["event"] == "begin" and [c.split("/")[1] for c in e["cases"]] == [*models]
+    return lambda e: isinstance(e, Begin) and [c.split("/")[1] for c in e.cases] == [*models]
+
+
+def is_about(event, case):
+    """Whether the event has results of exactly this case."""
+    return getattr(event, "case", None) == case.id
 
 
 def first(script, then=worker_events):
@@ -60,7 +66,7 @@ def test_a_case_is_on_disk_as_soon_as_it_is_measured(make):
     def script(job):
         for event in worker_events(job):
             yield event
-            if event["event"] == "samples":
+            if isinstance(event, Samples):
                 seen.append(set(found(runner).samples["case"]))
 
     runner = make(cases, script, sampling=Sampling(repeats=1, min_repeats=1))
@@ -71,10 +77,10 @@ def test_a_case_is_on_disk_as_soon_as_it_is_measured(make):
 @pytest.mark.parametrize(
     ("status", "reason"),
     [
-        ("failed", "ValueError: no"),
-        ("out-of-memory", "MemoryError"),
-        ("timed-out", "x"),
-        ("killed", "y"),
+        (Status.FAILED, "ValueError: no"),
+        (Status.OUT_OF_MEMORY, "MemoryError"),
+        (Status.TIMED_OUT, "x"),
+        (Status.KILLED, "y"),
     ],
 )
 def test_a_case_that_fails_is_a_row_with_its_reason(make, status, reason):
@@ -84,16 +90,15 @@ def test_a_case_that_fails_is_a_row_with_its_reason(make, status, reason):
     def script(job):
         told = False
         for event in worker_events(job):
-            if event.get("case") != cases[1].id:
+            if not is_about(event, cases[1]):
                 yield event
             elif not told:
                 told = True
-                facts = {"status": status, "reason": reason}
-                yield {"event": "failed", "case": cases[1].id, **facts}
+                yield Failed(cases[1].id, status, reason)
 
     runner = make(cases, script)
     runner.measure()
-    assert statuses(runner) == {cases[0].id: "ok", cases[1].id: status}
+    assert statuses(runner) == {cases[0].id: "ok", cases[1].id: status.value}
     assert list(found(runner).cases["reason"]) == [reason, ""]
     assert [len(job.cases) for job in runner.launcher.jobs] == [2, 1]
 
@@ -104,11 +109,10 @@ def test_a_case_that_fails_twice_is_closed_once(make):
 
     def script(job):
         for event in worker_events(job):
-            if event.get("case") != cases[1].id:
+            if not is_about(event, cases[1]):
                 yield event
             else:
-                facts = {"status": "failed", "reason": event["event"]}
-                yield {"event": "failed", "case": cases[1].id, **facts}
+                yield Failed(cases[1].id, Status.FAILED, type(event).__name__)
 
     runner = make(cases, script)
     runner.measure()
@@ -133,7 +137,7 @@ def test_death_while_sampling_is_blamed_on_that_workload(make):
 
     def second_group(event):
         if begins("bert", "albert")(event):
-            at_second[0] = event["cases"][0].endswith("s8")
+            at_second[0] = event.cases[0].endswith("s8")
         return at_second[0]
 
     runner = make(cases, first(lambda job: cut(worker_events(job), second_group, KILLED)))
@@ -146,18 +150,16 @@ def test_death_while_sampling_is_blamed_on_that_workload(make):
     ]
 
 
-@pytest.mark.parametrize("status", ["killed", "failed", "timed-out"])
+@pytest.mark.parametrize("status", [Status.KILLED, Status.FAILED, Status.TIMED_OUT])
 def test_death_after_delivering_costs_nothing(make, status):
     """A worker that dies when all was told has done its job."""
-    end = ended(status, "late")
+    end = Ended(status, "late")
     cases = pair()
-    last = cases[1].id
+    last = cases[1]
     runner = make(
         cases,
         lambda job: cut(
-            worker_events(job),
-            lambda e: e["event"] == "samples" and e["case"] == last,
-            end,
+            worker_events(job), lambda e: isinstance(e, Samples) and is_about(e, last), end
         ),
     )
     runner.measure()
@@ -168,17 +170,15 @@ def test_death_after_delivering_costs_nothing(make, status):
 def test_a_timed_case_is_delivered_with_its_samples(make):
     """A worker that dies between a case's disturbances and its samples has not measured it."""
     cases = pair()
-    last = cases[1].id
+    last = cases[1]
     runner = make(
         cases,
         lambda job: cut(
-            worker_events(job),
-            lambda e: e["event"] == "measurements" and e["case"] == last,
-            KILLED,
+            worker_events(job), lambda e: isinstance(e, Measurements) and is_about(e, last), KILLED
         ),
     )
     runner.measure()
-    assert statuses(runner) == {cases[0].id: "ok", last: "killed"}
+    assert statuses(runner) == {cases[0].id: "ok", last.id: "killed"}
 
 
 def test_a_hole_among_the_repeats_is_filled(make):
@@ -195,7 +195,7 @@ def test_a_hole_among_the_repeats_is_filled(make):
 
 def test_a_worker_that_dies_at_once_fails_all_it_had(make):
     """One that never came to speak would do the same again: the run ends nevertheless."""
-    runner = make(pair(), lambda _: iter([ended("failed", "no torch")]))
+    runner = make(pair(), lambda _: iter([Ended(Status.FAILED, "no torch")]))
     runner.measure()
     assert set(statuses(runner).values()) == {"failed"}
     assert set(found(runner).cases["reason"]) == {"no torch"}
@@ -207,7 +207,7 @@ def test_a_worker_that_leaves_cases_out_fails_them(make):
     one, other = pair()
 
     def script(job):
-        return (e for e in worker_events(job) if e.get("case") != other.id)
+        return (e for e in worker_events(job) if not is_about(e, other))
 
     runner = make([one, other], script)
     runner.measure()
@@ -245,10 +245,11 @@ def test_only_the_imprecise_go_on(make):
 
     def script(job):
         for event in worker_events(job):
-            if event["event"] == "samples" and event["case"] == wandering[1].id:
-                for row in event["rows"]:
-                    row["wall_s"] *= 1 + 0.3 * (job.repeat % 2)
-            yield event
+            if isinstance(event, Samples) and is_about(event, wandering[1]):
+                factor = 1 + 0.3 * (job.repeat % 2)
+                yield rewall(event, lambda s, factor=factor: s.wall_s * factor)
+            else:
+                yield event
 
     runner = make([*steady, *wandering], script, sampling=Sampling(repeats=6, min_repeats=3))
     runner.measure()
@@ -262,10 +263,10 @@ def test_precision_is_judged_at_few_fixed_repeats(make):
 
     def script(job):
         for event in worker_events(job):
-            if event["event"] == "samples" and "albert" in event["case"] and job.repeat == 1:
-                for row in event["rows"]:
-                    row["wall_s"] *= 1.02
-            yield event
+            if isinstance(event, Samples) and "albert" in event.case and job.repeat == 1:
+                yield rewall(event, lambda sample: 1.02 * sample.wall_s)
+            else:
+                yield event
 
     ends = set()
     for precision in (0.2, 0.02, 0.014, 0.0105, 0.008, 0.0065):
@@ -317,7 +318,7 @@ def test_an_interrupt_leaves_what_was_measured(make):
     def script(job):
         for event in worker_events(job):
             yield event
-            if event["event"] == "samples" and event["case"] == cases[1].id:
+            if isinstance(event, Samples) and is_about(event, cases[1]):
                 raise KeyboardInterrupt
 
     runner = make(cases, script)

@@ -11,22 +11,36 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bench.core.architecture import Architecture, Model
 from bench.core.axes import Variant
 from bench.core.case import TIMED, Case, Measure, Status, Stop, Workload
+from bench.core.events import (
+    Begin,
+    Ended,
+    Event,
+    Finished,
+    Measurement,
+    Measurements,
+    Phase,
+    Ready,
+    Rounds,
+    Sample,
+    Samples,
+)
 from bench.core.metrics import metric
+from bench.core.plain import to_plain
 from bench.core.suite import Sampling
 from bench.machine.gpu import NO_READING
 from bench.plan.jobs import Job, Source, identity
 from bench.results import store as records
-from bench.runner.process import Event
 from bench.runner.runner import Runner
 from bench.worker.clock import CudaClock, HostMarks
 
+Kind = TypeVar("Kind")
 S = 1_000_000_000
 """Nanoseconds in a second."""
 
@@ -212,46 +226,46 @@ def worker_events(
     job: Job, seconds: Mapping[str, float] | None = None, rounds: int = 4
 ) -> Iterator[Event]:
     """What a healthy worker says about a job, in its order; `seconds` per model of a forward."""
-    yield {"event": "ready"}
+    yield Ready()
     if job.measure in TIMED:
         for model in dict.fromkeys(c.model for c in job.cases):
-            yield {"event": "begin", "cases": [c.id for c in job.cases if c.model == model]}
+            yield Begin(tuple(c.id for c in job.cases if c.model == model))
         groups = job.groups()
     else:
         groups = [[c] for c in job.cases]
     for group in groups:
-        yield {"event": "begin", "cases": [c.id for c in group]}
+        yield Begin(tuple(c.id for c in group))
         if job.measure in TIMED:
-            yield {"event": "rounds", "group": group[0].group, "rows": round_rows(rounds)}
+            yield Rounds(group[0].group, tuple(round_rows(rounds)))
         for one in group:
-            metric, unit, value = MEASURED_BY[job.measure]
-            row = {"metric": metric, "unit": unit, "value": value}
-            yield {"event": "measurements", "case": one.id, "rows": [row]}
+            yield Measurements(one.id, (Measurement(*MEASURED_BY[job.measure]),))
             if job.measure in TIMED:
                 wall_s = (seconds or {}).get(one.model, 0.01)
-                yield {"event": "samples", "case": one.id, "rows": sample_rows([wall_s] * rounds)}
-    yield {"event": "finished", "spent": {"load_s": 0.5}}
-    yield ended()
+                yield Samples(one.id, samples([wall_s] * rounds))
+    yield Finished({"load_s": 0.5})
+    yield Ended()
+
+
+def samples(walls: Iterable[float], warmup: int = 1) -> tuple[Sample, ...]:
+    """Samples of one case and process, one per round, after some slow warm-up forwards."""
+    warm = [Sample(Phase.WARMUP, 0, 0.0, 9.0, 9.0)] * warmup
+    rounds = (
+        Sample(Phase.SAMPLE, i, float(i), wall, 2 * wall) for i, wall in enumerate(walls, start=1)
+    )
+    return (*warm, *rounds)
 
 
 def sample_rows(walls: Iterable[float], warmup: int = 1) -> list[dict[str, Any]]:
-    """Samples of one case and repeat, one per round, after some slow warm-up forwards."""
-    rows: list[dict[str, Any]] = [
-        {"phase": "warmup", "round": 0, "at_s": 0.0, "wall_s": 9.0, "cpu_s": 9.0, "host_s": None}
-        for _ in range(warmup)
-    ]
-    rows.extend(
-        {
-            "phase": "sample",
-            "round": i,
-            "at_s": float(i),
-            "wall_s": wall,
-            "cpu_s": 2 * wall,
-            "host_s": None,
-        }
-        for i, wall in enumerate(walls, start=1)
+    """The same as rows of `samples.csv`."""
+    return [to_plain(one) for one in samples(walls, warmup)]
+
+
+def rewall(event: Samples, wall_s: Callable[[Sample], float]) -> Samples:
+    """The event with other durations of the samples that count."""
+    rows = (
+        replace(row, wall_s=wall_s(row)) if row.phase is Phase.SAMPLE else row for row in event.rows
     )
-    return rows
+    return replace(event, rows=tuple(rows))
 
 
 def round_rows(count: int) -> list[dict[str, Any]]:
@@ -262,9 +276,15 @@ def round_rows(count: int) -> list[dict[str, Any]]:
     return [{"round": i, "invalid": "", "wall_s": 0.1, **quiet} for i in range(1, count + 1)]
 
 
-def ended(status: str = "ok", reason: str = "") -> Event:
-    """The last event of every worker."""
-    return {"event": "ended", "status": status, "reason": reason}
+def of(kind: type[Kind], events: Iterable[Event]) -> list[Kind]:
+    """The events of one kind."""
+    return [event for event in events if isinstance(event, kind)]
+
+
+def values(events: Iterable[Event], case: str | None = None) -> dict[str, float]:
+    """Measured values by metric; of one case (id) where there are several."""
+    told = [e for e in of(Measurements, events) if case in (None, e.case)]
+    return {row.metric: row.value for e in told for row in e.rows}
 
 
 def cut(events: Iterable[Event], when: Callable[[Event], bool], end: Event) -> Iterator[Event]:

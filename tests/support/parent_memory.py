@@ -17,6 +17,7 @@ import fakes
 import psutil
 import scripted_run
 
+from bench.core.events import Samples
 from bench.core.suite import Sampling
 from bench.results import store as records
 
@@ -63,11 +64,10 @@ def growth(cases: int, repeats: int = 6) -> dict[int, float]:
 
         def script(job):
             for event in fakes.worker_events(job, rounds=ROUNDS):
-                if event["event"] == "samples":  # that wander: no look ends the run
-                    for row in event["rows"]:
-                        number = (event["case"], job.repeat, row["round"])
-                        row["wall_s"] = scripted_run.wall_ns(*number) / 1e9
-                yield event
+                if isinstance(event, Samples):  # that wander: no look ends the run
+                    yield scripted_run.true(event, job.repeat)
+                else:
+                    yield event
 
         runner = scripted_run.runner(writer, gauge, script, planned)
         runner.launcher.jobs = Nothing()

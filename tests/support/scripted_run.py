@@ -11,12 +11,12 @@ from pathlib import Path
 import fakes
 
 from bench.core.case import Case, Measure
+from bench.core.events import Event, Samples
 from bench.core.suite import Sampling
 from bench.plan.jobs import Job
 from bench.results import store as records
 from bench.runner.display import Display
 from bench.runner.finalize import conclude
-from bench.runner.process import Event
 from bench.runner.resume import take_up, whole_repeats
 from bench.runner.runner import Runner
 
@@ -35,16 +35,17 @@ def wall_ns(case: str, repeat: int, number: int) -> int:
     return 1_000_000 + zlib.crc32(f"{case} {repeat} {number}".encode()) % 1_000_000
 
 
+def true(event: Samples, repeat: int) -> Samples:
+    """The event with the true durations."""
+    return fakes.rewall(event, lambda sample: wall_ns(event.case, repeat, sample.round) / 1e9)
+
+
 def events(job: Job, pause_s: float = 0.0) -> Iterator[Event]:
     """What a healthy worker says, with the true durations; it takes a while before each word."""
     for event in fakes.worker_events(job, rounds=ROUNDS):
-        if event["event"] == "samples":
-            for row in event["rows"]:
-                if row["phase"] == "sample":
-                    row["wall_s"] = wall_ns(event["case"], job.repeat, row["round"]) / 1e9
         if pause_s:
             time.sleep(pause_s)
-        yield event
+        yield true(event, job.repeat) if isinstance(event, Samples) else event
 
 
 def runner(

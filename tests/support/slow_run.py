@@ -16,6 +16,7 @@ import scripted_run
 
 from bench.cli import main as cli
 from bench.cli import run as command
+from bench.core.events import Begin
 from bench.core.suite import Sampling
 from bench.plan.options import Options
 from bench.results import store as records
@@ -33,7 +34,7 @@ begun = [0]
 def script(job):
     """A healthy worker's events, a pause before each; or silence at the wanted place."""
     for event in scripted_run.events(job, PAUSE_S):
-        begun[0] += event["event"] == "begin"
+        begun[0] += isinstance(event, Begin)
         if NUMBER and begun[0] >= NUMBER:
             if FAULT == "refused":
                 raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")

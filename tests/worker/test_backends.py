@@ -10,12 +10,13 @@ from typing import ClassVar
 
 import pytest
 import torch
-from fakes import BERT, TINY, QueueClock, QueueCuda, case, job, python
+from fakes import BERT, TINY, QueueClock, QueueCuda, case, job, of, python
 
 from bench.core.architecture import Model
 from bench.core.axes import REFERENCE, Variant
 from bench.core.case import Compares, Measure, Status, Workload
 from bench.core.errors import BenchError, UnsupportedError
+from bench.core.events import Event, Phase, Samples
 from bench.worker import engine as engines
 from bench.worker import support
 from bench.worker.backends import torch as torch_backend
@@ -33,7 +34,6 @@ from bench.worker.measures.forward import (
 )
 from bench.worker.measures.text import BATCHES, Batch, sample_batches
 from bench.worker.numerics import TOLERANCE, check, relative_error
-from bench.worker.sampler import Timed
 from bench.worker.session import Session, classify
 
 COMPILED = Variant(compile="default")
@@ -373,7 +373,7 @@ def test_capturing_cuda_graphs_is_no_sample(text):
     """
     cuda = QueueCuda()
     clock = QueueClock(cuda, "cuda")
-    told: list[dict] = []
+    told: list[Event] = []
     one = replace(case(measure=Measure.TEXT if text else Measure.FORWARD), variant=COMPILED)
     listening = Session(job([one], repeat=2, budget_s=1.0), told.append, clock)
     engine = Graphed(cuda)
@@ -384,9 +384,10 @@ def test_capturing_cuda_graphs_is_no_sample(text):
         found, _, _ = sample_batches(listening, loaded, batches, [one])
     else:
         measure_group(listening, loaded, [one])
-        rows = [row for e in told if e["event"] == "samples" for row in e["rows"]]
-        found = {one.id: [Timed(**row) for row in rows]}
-    seconds = [timed.wall_s for timed in found[one.id] if timed.phase in ("sample", "warmup")]
+        found = {one.id: [row for e in of(Samples, told) for row in e.rows]}
+    seconds = [
+        timed.wall_s for timed in found[one.id] if timed.phase in (Phase.SAMPLE, Phase.WARMUP)
+    ]
     assert len(seconds) > (BATCHES if text else 10)
     assert max(seconds) < 0.01
 

@@ -6,12 +6,13 @@ from statistics import median
 
 import pytest
 import torch
-from fakes import bench, case, job, pair, python, tiny_directory
+from fakes import bench, case, job, of, pair, python, tiny_directory, values
 
 from bench.checks.crosscheck import Untimed, agreements
 from bench.core.architecture import Model
 from bench.core.axes import REFERENCE, Variant
-from bench.core.case import Measure
+from bench.core.case import Measure, Status
+from bench.core.events import Failed, Phase, Rounds, Samples
 from bench.results.store import read_run
 from bench.runner.process import ProcessLauncher
 from bench.stats.summary import summarise
@@ -29,26 +30,21 @@ def events(cases, **facts):
     return list(ProcessLauncher().run(job(cases, **facts), PATIENCE_S))
 
 
-def rows(told, event):
+def rows(told, kind):
     """All rows of one kind of event."""
-    return [row for one in told if one["event"] == event for row in one["rows"]]
-
-
-def values(told):
-    """Measured values by metric."""
-    return {row["metric"]: row["value"] for row in rows(told, "measurements")}
+    return [row for one in of(kind, told) for row in one.rows]
 
 
 def test_forwards_are_timed_by_the_device_and_the_host_beside_it():
     """Event times of a round fit into it; every forward has the host's time as well."""
     told = events(pair(device="cuda"), budget_s=0.5)
-    samples = rows(told, "samples")
-    assert all(row["wall_s"] > 0 and row["host_s"] > 0 for row in samples)
-    lasted = {row["round"]: row["wall_s"] for row in rows(told, "rounds")}
+    samples = rows(told, Samples)
+    assert all(row.wall_s > 0 and row.host_s > 0 for row in samples)
+    lasted = {row["round"]: row["wall_s"] for row in rows(told, Rounds)}
     for number, wall_s in lasted.items():
-        inside = sum(row["wall_s"] for row in samples if row["round"] == number)
+        inside = sum(row.wall_s for row in samples if row.round == number)
         assert inside <= 1.05 * wall_s
-    assert all(row["gpu_sm_hz"] is None or row["gpu_sm_hz"] > 1e8 for row in rows(told, "rounds"))
+    assert all(row["gpu_sm_hz"] is None or row["gpu_sm_hz"] > 1e8 for row in rows(told, Rounds))
 
 
 def test_the_cold_mode_runs_and_computes_the_same():
@@ -56,7 +52,7 @@ def test_the_cold_mode_runs_and_computes_the_same():
     cold = [replace(one, variant=Variant(cache="cold-l2")) for one in pair(device="cuda")]
     told = events(cold, budget_s=0.5)
     assert values(told)["output_error"] < 1e-4
-    assert rows(told, "samples")
+    assert rows(told, Samples)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +63,7 @@ def test_the_cold_mode_runs_and_computes_the_same():
 def test_a_variant_computes_what_the_reference_does(variant):
     """In 16 bits and as a CUDA graph."""
     told = events([replace(one, variant=variant) for one in pair(device="cuda")], budget_s=0.5)
-    assert not [one for one in told if one["event"] == "failed"]
+    assert not of(Failed, told)
     assert values(told)["output_error"] < 0.1
 
 
@@ -137,7 +133,7 @@ def test_a_cold_l2_is_never_faster_than_a_warm_one():
     for cache in ("warm", "cold-l2"):
         one = replace(case(device="cuda", batch_size=8), variant=Variant(cache=cache))
         samples = rows(events([one], budget_s=2.0), "samples")
-        medians.append(median(r["wall_s"] for r in samples if r["phase"] == "sample"))
+        medians.append(median(r.wall_s for r in samples if r.phase is Phase.SAMPLE))
     assert medians[1] >= 0.95 * medians[0]
 
 
@@ -148,5 +144,5 @@ def test_out_of_memory_is_an_answer_of_the_allocator():
     facts["sources"] = {BASE.name: job([case()]).sources["bert"]}
     assert values(events([one], **facts))["capacity_peak_bytes"] <= 10**9
     large = replace(one, workload=replace(one.workload, batch_size=512))
-    (failed,) = [e for e in events([large], **facts) if e["event"] == "failed"]
-    assert failed["status"] == "out-of-memory"
+    (failed,) = of(Failed, events([large], **facts))
+    assert failed.status is Status.OUT_OF_MEMORY

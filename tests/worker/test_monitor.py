@@ -8,6 +8,7 @@ from fakes import FakeClock, pair, sample_rows, write_run
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.core.events import Phase
 from bench.machine.doctor import Doctor
 from bench.machine.gpu import NO_READING
 from bench.machine.kernel import Kernel
@@ -54,8 +55,8 @@ def test_a_round_in_which_the_clocks_part_is_discarded_and_told(clock, tmp_path,
     lost = [row["round"] for row in watch.rows if row["invalid"]]
     assert len(lost) == 1
     assert {row["invalid"] for row in watch.rows} == {"", why}
-    assert {t.round for t in found if t.phase == "invalid"} == set(lost)
-    assert not [t for t in found if t.phase == "sample" and t.round in lost]
+    assert {t.round for t in found if t.phase is Phase.INVALID} == set(lost)
+    assert not [t for t in found if t.phase is Phase.SAMPLE and t.round in lost]
 
 
 def test_a_sleep_is_called_a_sleep(clock, tmp_path):
@@ -79,7 +80,7 @@ def test_a_clock_that_drifts_disturbs_nothing(clock, tmp_path):
         clock.shifts["clock set"] += 10**5
 
     found, _ = sample(clock, forward, tmp_path)
-    assert "invalid" not in {t.phase for t in found}
+    assert Phase.INVALID not in {t.phase for t in found}
 
 
 def test_a_machine_that_sleeps_in_every_round_is_given_up(clock, tmp_path):

@@ -6,23 +6,24 @@ import random
 
 import pytest
 import torch
-from fakes import case, job, pair
+from fakes import case, job, of, pair, values
 
 from bench.core.architecture import Model
+from bench.core.events import Gemm, Phase, Sample, Samples
 from bench.core.flops import forward_flops
 from bench.runner.process import ProcessLauncher
 from bench.worker import reference_gemm as gemm
 from bench.worker.clock import SystemClock
 from bench.worker.measures import forward
-from bench.worker.sampler import YARDSTICK_BLOCK, Limits, Sampler, Timed, Yardstick
+from bench.worker.sampler import YARDSTICK_BLOCK, Limits, Sampler, Yardstick
 from bench.worker.session import Session
 
 
-def timed(walls, cpus=None, phase="sample"):
+def timed(walls, cpus=None, phase=Phase.SAMPLE):
     """One sample in each round."""
     cpus = cpus or walls
     return [
-        Timed(phase, number, 0.0, wall, cpu)
+        Sample(phase, number, 0.0, wall, cpu)
         for number, (wall, cpu) in enumerate(zip(walls, cpus, strict=True), start=1)
     ]
 
@@ -53,10 +54,10 @@ def test_waiting_for_a_core_does_not_count_on_one_thread(threads, wanted):
 
 def test_only_the_fastest_samples_of_rounds_that_can_be_used_count():
     """Cold, disturbed and slower runs are left out, and so is a round without a product."""
-    forwards = [*timed([9.0], phase="switch"), *timed([0.3]), *timed([0.2, 7.0])]
-    products = [*timed([8.0], phase="switch"), *timed([0.1])]
+    forwards = [*timed([9.0], phase=Phase.SWITCH), *timed([0.3]), *timed([0.2, 7.0])]
+    products = [*timed([8.0], phase=Phase.SWITCH), *timed([0.1])]
     assert share(case(), forwards, products)["gemm_share"] == pytest.approx(0.5)
-    assert share(case(), forwards, timed([0.1], phase="invalid")) == {}
+    assert share(case(), forwards, timed([0.1], phase=Phase.INVALID)) == {}
 
 
 def test_the_product_is_what_its_flops_say():
@@ -76,9 +77,9 @@ def test_products_stand_at_the_start_of_each_round(clock):
     rounds = {t.round for t in samples}
     for number in rounds:
         block = [t for t in products.samples if t.round == number]
-        assert [t.phase for t in block] == ["switch"] + ["sample"] * YARDSTICK_BLOCK
+        assert [t.phase for t in block] == [Phase.SWITCH] + [Phase.SAMPLE] * YARDSTICK_BLOCK
         forwards = [t for t in samples if t.round == number]
-        assert forwards[0].phase == "switch"
+        assert forwards[0].phase is Phase.SWITCH
         assert block[-1].at_s < forwards[0].at_s
     assert {t.round for t in products.samples} == rounds
 
@@ -96,29 +97,24 @@ def test_a_disturbed_round_disturbs_its_products(clock):
     products = Yardstick(clock.forward(0.01))
     sampler = Sampler(clock, random.Random(0), Limits(2.0, 0.0), Sleeps(), products)
     sampler.rounds({"a": clock.forward(0.1)}, {"a": 0.1})
-    assert {t.phase for t in products.samples if t.round == 1} == {"invalid"}
-    assert "sample" in {t.phase for t in products.samples if t.round == 2}
+    assert {t.phase for t in products.samples if t.round == 1} == {Phase.INVALID}
+    assert Phase.SAMPLE in {t.phase for t in products.samples if t.round == 2}
 
 
 def test_a_worker_keeps_its_products_and_says_the_share():
     """A real worker: products of every round of the group, and the share that they make."""
     work = job(pair(seq_len=8))
     events = list(ProcessLauncher().run(work, 120))
-    (products,) = [e for e in events if e["event"] == "gemm"]
-    assert products["group"] == work.cases[0].group
-    kept = [Timed(**row) for row in products["rows"]]
+    (products,) = of(Gemm, events)
+    assert products.group == work.cases[0].group
     for one in work.cases:
-        (rows,) = [e["rows"] for e in events if e["event"] == "samples" and e["case"] == one.id]
-        (values,) = [
-            {row["metric"]: row["value"] for row in e["rows"]}
-            for e in events
-            if e["event"] == "measurements" and e["case"] == one.id
-        ]
+        (rows,) = [e.rows for e in of(Samples, events) if e.case == one.id]
+        share = values(events, one.id)["gemm_share"]
         arch = next(m for m in work.models if m.name == one.model).architecture
         counted = forward_flops(arch, one.workload)
-        again = gemm.share(one, lambda _, n=counted: n, [Timed(**row) for row in rows], kept)
-        assert values["gemm_share"] == pytest.approx(again["gemm_share"])
-        assert values["gemm_share"] > 0
+        again = gemm.share(one, lambda _, n=counted: n, rows, products.rows)
+        assert share == pytest.approx(again["gemm_share"])
+        assert share > 0
 
 
 def test_a_model_of_unknown_architecture_has_no_share():

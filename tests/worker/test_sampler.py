@@ -8,6 +8,7 @@ from fakes import FakeClock, FakeCuda
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.core.events import Phase
 from bench.core.rounds import BLOCK_S, MAX_BLOCK, balanced_orders, block_size
 from bench.worker.clock import CudaClock
 from bench.worker.sampler import FIRST_LOOK, Limits, Sampler, median_half_width
@@ -98,7 +99,7 @@ def test_quick_forwards_warm_up_for_half_a_second(clock):
     """A 1 ms forward is repeated until half a second has passed."""
     timed = sampler(clock).warm_up("a", clock.forward(0.001))
     assert len(timed) == 500
-    assert {(t.phase, t.round) for t in timed} == {("warmup", 0)}
+    assert {(t.phase, t.round) for t in timed} == {(Phase.WARMUP, 0)}
 
 
 def test_slower_forwards_warm_up_twice(clock):
@@ -121,7 +122,7 @@ def test_the_first_forward_after_a_switch_is_marked(clock):
     timeline = sorted((t.at_s, name, t) for name, rows in samples.items() for t in rows)
     last = "b"  # the one that warmed up last
     for _, name, timed in timeline:
-        assert timed.phase == ("switch" if name != last else "sample")
+        assert timed.phase == (Phase.SWITCH if name != last else Phase.SAMPLE)
         last = name
 
 
@@ -130,7 +131,7 @@ def test_a_single_model_is_never_switched(clock):
     s = sampler(clock, budget_s=2.0)
     s.warm_up("a", clock.forward(0.1))
     rows = s.rounds({"a": clock.forward(0.1)}, {"a": 0.1})["a"]
-    assert {t.phase for t in rows} == {"sample"}
+    assert {t.phase for t in rows} == {Phase.SAMPLE}
     assert max(t.round for t in rows) == len(rows) / block_size(0.1)
 
 
@@ -140,7 +141,7 @@ def test_all_models_have_blocks_of_one_size(clock):
     warm = {"a": boundary * 0.99, "b": boundary * 1.01}
     samples = sampler(clock).rounds({n: clock.forward(s) for n, s in warm.items()}, warm)
     sizes = {
-        name: Counter(t.round for t in rows if t.phase == "sample")[1]
+        name: Counter(t.round for t in rows if t.phase is Phase.SAMPLE)[1]
         for name, rows in samples.items()
     }
     assert sizes["a"] == sizes["b"]
@@ -217,7 +218,7 @@ def test_an_injected_slowdown_is_found_under_drift():
     samples = sampler(clock, budget_s=60).rounds(forwards, {"a": 0.1, "b": 0.105})
     minima = {
         name: {
-            r: min(t.wall_s for t in rows if t.round == r and t.phase == "sample")
+            r: min(t.wall_s for t in rows if t.round == r and t.phase is Phase.SAMPLE)
             for r in {t.round for t in rows}
         }
         for name, rows in samples.items()

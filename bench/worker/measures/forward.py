@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.core.axes import REFERENCE, TORCH, Cache, Compile, Variant
 from bench.core.case import Case, Compares, Workload
+from bench.core.events import Sample
 from bench.core.flops import forward_flops
 from bench.core.units import NS
 from bench.worker import reference_gemm as gemm
@@ -22,7 +23,7 @@ from bench.worker.l2_flush import flusher
 from bench.worker.loading import make_inputs
 from bench.worker.monitor import Reading, RoundWatch
 from bench.worker.numerics import check
-from bench.worker.sampler import Limits, Sampler, Timed, Yardstick
+from bench.worker.sampler import Limits, Sampler, Yardstick
 from bench.worker.session import Session
 from bench.worker.support import require
 
@@ -222,7 +223,7 @@ def energy(session: Session, case: Case, forward: Callable[[], object]) -> dict[
 
 
 def share(
-    session: Session, case: Case, found: list[Timed], products: list[Timed]
+    session: Session, case: Case, found: list[Sample], products: list[Sample]
 ) -> dict[str, float]:
     """How fast the case ran beside the matrix product; nothing where its FLOPs are not known."""
     arch = session.named(case.model)[0].architecture
@@ -237,7 +238,7 @@ def sample(
     cases: list[Case],
     prepare: Callable[[Case], Callable[[], object]],
     begin_round: Callable[[int], object] | None = None,
-) -> tuple[dict[str, list[Timed]], list[Timed]]:
+) -> tuple[dict[str, list[Sample]], list[Sample]]:
     """Warm up and sample one workload; a case that fails leaves the others to go on.
 
     `prepare` makes a case's forward; `begin_round` hears the number of each round as it begins.
@@ -264,7 +265,7 @@ def sample(
         flushes,
     )
     forwards: dict[str, Callable[[], object]] = {}
-    warm: dict[str, list[Timed]] = {}
+    warm: dict[str, list[Sample]] = {}
     with torch.inference_mode():
         for case in cases:
             try:
@@ -286,7 +287,7 @@ def sample(
             session.failed([c for c in cases if c.id in forwards], error)
             return {}, []
     session.rounds(cases[0].group, watch.rows)
-    session.products(cases[0].group, yardstick.samples)
+    session.gemm(cases[0].group, yardstick.samples)
     timed = {name: warm[name] + samples[name] for name in forwards}
     spent = {
         "forwards_s": sum(t.wall_s for one in timed.values() for t in one),

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from bench.core.case import Case, Workload
 from bench.core.errors import BenchError
+from bench.core.events import Phase, Sample
 from bench.core.flops import forward_flops
 from bench.core.units import NS
 from bench.plan.corpus import Text, read
 from bench.worker import reference_gemm as gemm
 from bench.worker.measures.forward import Key, Loaded, checked, key_of, load_all, sample, settle
 from bench.worker.monitor import Reading
-from bench.worker.sampler import Timed
 from bench.worker.session import Session
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def sample_batches(
     engines: dict[Key, Loaded],
     batches: Mapping[str, Sequence[Batch]],
     cases: list[Case],
-) -> tuple[dict[str, list[Timed]], list[Timed], dict[str, dict[str, float]]]:
+) -> tuple[dict[str, list[Sample]], list[Sample], dict[str, dict[str, float]]]:
     """Sample forwards of which each round takes its own batch, the same one of all cases.
 
     Returns all timed forwards by case, the matrix products beside them, and metrics by case.
@@ -135,7 +135,7 @@ def sample_batches(
 
 
 def _share(
-    session: Session, case: Case, found: list[Timed], batches: list[Batch], products: list[Timed]
+    session: Session, case: Case, found: list[Sample], batches: list[Batch], products: list[Sample]
 ) -> dict[str, float]:
     """How fast the case ran beside the matrix product, each batch with its own padded length."""
     arch = session.named(case.model)[0].architecture
@@ -149,9 +149,9 @@ def _share(
 
 def _tokenize_in_turn(
     session: Session, tokenizers: dict[str, Any], drawn: list[list[str]]
-) -> dict[str, list[Timed]]:
+) -> dict[str, list[Sample]]:
     """Time each tokenizer on each batch, one after the other on the same lines."""
-    timed: dict[str, list[Timed]] = {name: [] for name in tokenizers}
+    timed: dict[str, list[Sample]] = {name: [] for name in tokenizers}
     clock = session.clock
     for tokenizer in tokenizers.values():
         _cut(tokenizer, drawn[0])  # its first call sets it up
@@ -161,7 +161,7 @@ def _tokenize_in_turn(
             _cut(tokenizer, lines)
             wall_end, cpu_end = clock.wall_ns(), clock.cpu_ns()
             seconds = (wall_end - wall) * NS, (cpu_end - cpu) * NS
-            timed[name].append(Timed("tokenize", number, wall * NS, *seconds))
+            timed[name].append(Sample(Phase.TOKENIZE, number, wall * NS, *seconds))
     return timed
 
 
@@ -180,12 +180,12 @@ def _encode(tokenizer: Any, lines: list[str], device: str) -> Batch:
     return Batch({k: v.to(device) for k, v in cut.items()}, tokens, places - tokens, words)
 
 
-def rates(timed: list[Timed], batches: list[Batch]) -> dict[str, float]:
+def rates(timed: list[Sample], batches: list[Batch]) -> dict[str, float]:
     """Tokens and words per second of forward, padding's share, and tokens per word.
 
     Tokens count special ones and not padding. Each sample stands for its own batch.
     """
-    samples = [(t.wall_s, batches[t.round % BATCHES]) for t in timed if t.phase == "sample"]
+    samples = [(t.wall_s, batches[t.round % BATCHES]) for t in timed if t.phase is Phase.SAMPLE]
     seconds = sum(wall for wall, _ in samples)
     tokens = sum(batch.tokens for _, batch in samples)
     words = sum(batch.words for _, batch in samples)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.core.case import Case
 from bench.core.errors import BenchError
+from bench.core.events import Verified
 from bench.worker.loading import make_inputs
 from bench.worker.session import Session
 
@@ -33,7 +34,7 @@ def measure(session: Session) -> None:
         except Exception as error:  # noqa: BLE001 - whatever a model raises becomes its reason
             session.failed([case], error)
             continue
-        session.emit({"event": "verified", "case": case.id, "predictions": predictions})
+        session.emit(Verified(case.id, tuple(predictions)))
 
 
 def compare_with_plain(session: Session, case: Case) -> None:

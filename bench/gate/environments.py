@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 from bench.compare import thresholds
 from bench.core.errors import BenchError, UsageError
+from bench.gate.git import git, without_repository
 
 LOCKS = ("[!.]*.lock", "pylock*.toml")
 DEPENDENCIES = ("constraints.txt", "requirements*.txt", "setup.py", "setup.cfg", "Pipfile", *LOCKS)
@@ -26,8 +28,10 @@ NO_INSTALLERS = frozenset(
 OURS = ("suites/models.py", "bench/__init__.py")
 """Files that show a tree to be a checkout of this project, whenever it was made."""
 ERROR_LINES = 3
-PATIENCE_S = 60.0
+START_S = 60.0
 """A Python that does not start within this time is none to gate with."""
+UNUSED_S = 30 * 24 * 3600.0
+"""A checkout that no gate has used for a month is removed; it is made again in seconds."""
 
 Note = Callable[[str], None]
 
@@ -72,7 +76,7 @@ def _check_python(against: str, program: Path) -> None:
     question = [str(program.absolute()), "-c", "import sys; print(sys.version_info >= (3, 10))"]
     try:
         done = subprocess.run(
-            question, capture_output=True, text=True, check=False, timeout=PATIENCE_S
+            question, capture_output=True, text=True, check=False, timeout=START_S
         )
         said = done.stdout.strip()
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
@@ -125,25 +129,14 @@ def _commit(ref: str, directory: Path) -> tuple[Path, str]:
     """The repository around `directory`, and the commit that `ref` means there."""
     if shutil.which("git") is None:
         raise UsageError(f"--against is {ref!r}: no such interpreter, and there is no git here")
-    root = _git(directory, "rev-parse", "--show-toplevel")
-    commit = _git(
+    root = git(directory, "rev-parse", "--show-toplevel")
+    commit = git(
         directory, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"
     )
     if root is None or commit is None:
         place = f"in the repository {root}" if root else f"({directory} is in no git repository)"
         raise UsageError(f"--against is {ref!r}: no such interpreter, and no such git ref {place}")
     return Path(root), commit
-
-
-def _git(directory: Path, *arguments: str) -> str | None:
-    """What git says, or None when it refuses."""
-    done = subprocess.run(
-        ["git", "-C", str(directory), *arguments],  # noqa: S607 - the user's own git
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def _worktree(root: Path, commit: str, note: Note) -> Path:
@@ -154,19 +147,44 @@ def _worktree(root: Path, commit: str, note: Note) -> Path:
     from filelock import FileLock
 
     name = hashlib.sha256(str(root).encode()).hexdigest()[:8]
-    tree = cache() / "trees" / f"{name}-{commit[:16]}"
-    tree.parent.mkdir(parents=True, exist_ok=True)
+    trees = cache() / "trees"
+    prune(trees)
+    tree = trees / f"{name}-{commit[:16]}"
+    trees.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{tree}.lock"):
-        if (tree / ".git").exists() and _git(tree, "rev-parse", "HEAD") == commit:
-            changed = _git(tree, "status", "--porcelain", "--untracked-files=no")
+        if (tree / ".git").exists() and git(tree, "rev-parse", "HEAD") == commit:
+            changed = git(tree, "status", "--porcelain", "--untracked-files=no")
             if changed == "":
+                os.utime(tree)  # it is in use: see `prune`
                 return tree
         note(f"checking out {commit[:9]}")
         shutil.rmtree(tree, ignore_errors=True)
-        _git(root, "worktree", "prune")
-        if _git(root, "worktree", "add", "--detach", str(tree), commit) is None:
+        git(root, "worktree", "prune")
+        if git(root, "worktree", "add", "--detach", str(tree), commit) is None:
             raise BenchError(f"git could not check out {commit[:9]} to {tree}")
     return tree
+
+
+def prune(trees: Path) -> list[Path]:
+    """Remove the checkouts of which the repository or the commit is gone, and those long unused.
+
+    One that another process is making is left alone. Returns what was removed.
+    """
+    from filelock import FileLock, Timeout
+
+    removed = []
+    for tree in sorted(path for path in trees.glob("*") if path.is_dir()):
+        unused_s = time.time() - tree.stat().st_mtime
+        if unused_s < UNUSED_S and git(tree, "cat-file", "-e", "HEAD^{commit}") is not None:
+            continue
+        try:
+            with FileLock(f"{tree}.lock", timeout=0):
+                shutil.rmtree(tree, ignore_errors=True)
+        except Timeout:
+            continue
+        Path(f"{tree}.lock").unlink(missing_ok=True)
+        removed.append(tree)
+    return removed
 
 
 def _environment(tree: Path, note: Note) -> Path:
@@ -208,7 +226,9 @@ def _requirements(tree: Path) -> list[str]:
 
 
 def _do(command: list[Any]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # Pip calls git for some requirements.
+    environment = without_repository(os.environ)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         last = " | ".join((done.stderr or done.stdout).strip().splitlines()[-ERROR_LINES:])
         raise BenchError(f"{' '.join(command[:4])} ... failed: {last}")

@@ -18,6 +18,7 @@ from typing import Any, Protocol, TextIO
 
 from bench.core.rounds import WARMUP_FORWARDS, WARMUP_S, balanced_orders, block_size
 from bench.gate.environments import Side
+from bench.gate.git import without_repository
 from bench.machine.allocator import STEADY_ALLOCATOR
 from bench.runner.process import ending, kill, read_lines, worker_environment
 
@@ -147,6 +148,7 @@ class _SideProcess:
         # Only what the side itself imports may be on its path: not this project's directory.
         environment = {**STEADY_ALLOCATOR, **worker_environment(order["threads"])}
         environment.pop("PYTHONPATH")
+        environment = without_repository(environment)
         self._process = subprocess.Popen(
             [str(side.python), str(SIDE_SCRIPT)],
             stdin=subprocess.PIPE,

@@ -8,16 +8,21 @@ against units of extra work. The process ends when stdin closes.
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import json
 import os
+import queue
+import signal
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable
 from typing import Any
 
 NS = 1e-9
+PR_SET_PDEATHSIG = 1
 CALIBRATIONS = 15
 EXTRA_ROWS = 16
 EXTRA_SIZE = 768
@@ -33,6 +38,8 @@ def main() -> None:
     here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - imports stay few
     # A script's own directory comes first: its neighbours are no modules of the side's.
     sys.path[:] = [p for p in sys.path if os.path.abspath(p or ".") != here]  # noqa: PTH100
+    _end_with_parent()
+    commands = _commands()
     channel = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     warnings.simplefilter("ignore")
@@ -41,7 +48,7 @@ def main() -> None:
         channel.write(json.dumps(event) + "\n")
         channel.flush()
 
-    order = json.loads(sys.stdin.readline())
+    order = json.loads(commands.get())
     sys.path[:0] = order["paths"]
     import torch
     import transformers
@@ -62,13 +69,35 @@ def main() -> None:
             "transformers": transformers.__version__,
         }
         emit(event="loaded", versions=versions)
-        for line in iter(sys.stdin.readline, ""):
-            command = json.loads(line)
+        while True:
+            command = json.loads(commands.get())
             try:
                 emit(**_obey(command, forwards[command["case"]], order["device"]))
             except Exception as error:  # noqa: BLE001 - see above
                 emit(event="failed", case=command["case"], reason=_reason(error))
-    os._exit(0)  # torch's own exit has been seen to wait forever for a thread that was gone
+
+
+def _end_with_parent() -> None:
+    """Have Linux end this process with its parent, whatever it is doing then; see prctl(2)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _commands() -> queue.Queue[str]:
+    """The lines of stdin, read by a thread: the process ends when stdin closes.
+
+    That is so where the kernel does not end it with its parent, too. It ends without exit handlers:
+    one of torch's has been seen to wait forever for a thread that was gone.
+    """
+    lines: queue.Queue[str] = queue.Queue()
+
+    def read() -> None:
+        for line in sys.stdin:
+            lines.put(line)
+        os._exit(0)
+
+    threading.Thread(target=read, daemon=True).start()
+    return lines
 
 
 def _obey(command: dict[str, Any], forward: Forward, device: str) -> dict[str, Any]:

@@ -7,8 +7,10 @@ import math
 import platform
 import random
 import sys
+import time
 from importlib.metadata import version
 
+import psutil
 import pytest
 from gate_fakes import FakePair, real_pair, slower_by, write_factory
 
@@ -120,6 +122,39 @@ def test_what_an_interpreter_prints_at_its_start_is_no_answer(tmp_path):
         assert len(pair.turn(BASELINE, "check/mine:make", 1)) == 1
     finally:
         pair.close()
+
+
+PARENT = """
+import sys
+sys.path[:0] = {paths}
+from pathlib import Path
+from gate_fakes import real_pair
+real_pair(Path("."), Path("."), "make")
+"""
+
+
+def test_sides_end_with_a_parent_that_is_killed(tmp_path):
+    """Whatever they are doing: these two hang while they import."""
+    (tmp_path / "torch.py").write_text("import time\ntime.sleep(600)\n", encoding="utf-8")
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT.format(paths=sys.path), encoding="utf-8")
+    parent = psutil.Popen([sys.executable, str(script)], cwd=tmp_path)
+    try:
+        sides = _children(parent, len(SIDES))
+    finally:
+        parent.kill()
+        parent.wait()
+    assert psutil.wait_procs(sides, timeout=20)[1] == []
+
+
+def _children(parent, wanted):
+    """Its child processes, as soon as there are so many."""
+    for _ in range(600):
+        found = parent.children()
+        if len(found) == wanted and all("side_process" in " ".join(p.cmdline()) for p in found):
+            return found
+        time.sleep(0.1)
+    raise AssertionError("the sides never started")
 
 
 def test_an_interpreter_without_torch_says_so(tmp_path):

@@ -96,7 +96,7 @@ def _module(config: pytest.Config, case: Case) -> Any:
     from bench.core.architecture import Weights
     from bench.core.errors import UnsupportedError
     from bench.worker.loading import load
-    from bench.worker.support import require
+    from bench.worker.variants import require
 
     if not case.variant.is_plain:
         pytest.skip(f"{case.variant}: bench run {case.suite} compares its output first, and has it")
@@ -127,7 +127,7 @@ def _forward(benchmark: Any, module: Any, case: Case) -> None:
 
     import torch
 
-    from bench.worker.clock import device_clock
+    from bench.worker.device import device_clock
     from bench.worker.loading import bind
     from bench.worker.sampler import Limits, Sampler
 

@@ -22,7 +22,7 @@ from bench.plan.options import Options
 from bench.plan.registry import pick_models, pick_suites
 from bench.runner.prepare import devices_here
 from bench.stats.intervals import ratio_interval
-from bench.worker.clock import device_clock
+from bench.worker.device import device_clock
 from bench.worker.measures.forward import CAPTURED
 from bench.worker.probe import software
 from bench.worker.sampler import Forward, Limits, Sampler
@@ -123,9 +123,8 @@ def _agreement(
 ) -> Agreement | Untimed:
     import torch
 
-    from bench.worker.build import build
     from bench.worker.loading import load, make_inputs
-    from bench.worker.support import require
+    from bench.worker.variants import build, require
 
     try:
         require(variant, device)

@@ -21,7 +21,6 @@ from typing import NoReturn, TextIO
 from bench.core.events import Event, Finished, Ready, Software, encode
 from bench.core.units import NS
 from bench.plan.jobs import PROBE, Job
-from bench.worker.clock import device_clock
 
 PR_SET_PDEATHSIG = 1
 
@@ -55,7 +54,7 @@ def _obey() -> None:
     threading.Thread(target=_die_with_parent, daemon=True).start()
     warnings.simplefilter("ignore")
     if order.strip() == PROBE:
-        from bench.worker.probe import software
+        from bench.worker.probe import software  # slow: it imports torch
 
         emit(Software(software()))
         return
@@ -63,10 +62,11 @@ def _obey() -> None:
 
 
 def _work(job: Job, emit: Callable[[Event], None], began: int) -> None:
+    # Slow imports: they come after the watch over the parent, and belong to the start.
     import torch
     import transformers
-    from transformers import AutoModel  # noqa: F401 - the import is slow: it belongs to the start
 
+    from bench.worker.device import device_clock
     from bench.worker.session import Session
 
     transformers.logging.set_verbosity_error()

@@ -57,16 +57,13 @@ class HostMarks:
     has_device: ClassVar[bool] = False
 
     def start(self) -> Mark:
-        """See Clock."""
         cpu = self.cpu_ns()
         return Mark(self.wall_ns(), cpu)
 
     def stop(self) -> Mark:
-        """See Clock."""
         return Mark(self.wall_ns(), self.cpu_ns())
 
     def seconds(self, start: Mark, stop: Mark) -> float:
-        """See Clock."""
         return (stop.wall_ns - start.wall_ns) * NS
 
 
@@ -74,18 +71,17 @@ class SystemClock(HostMarks):
     """The operating system's clocks; on the CPU there is no device to wait for."""
 
     def wall_ns(self) -> int:
-        """See Clock; not moved by clock adjustments."""
+        """Not moved by clock adjustments."""
         return time.perf_counter_ns()
 
     def cpu_ns(self) -> int:
-        """See Clock."""
         return time.process_time_ns()
 
     def synchronize(self) -> None:
-        """See Clock."""
+        """Nothing is left to wait for."""
 
     def shifts_ns(self) -> dict[str, int]:
-        """See Clock; the boot clock goes on while the machine sleeps, the time of day can be set.
+        """The boot clock goes on while the machine sleeps, the time of day can be set.
 
         A sleep moves both, and is named first.
         """
@@ -110,21 +106,18 @@ class CudaClock(SystemClock):
     has_device: ClassVar[bool] = True
 
     def synchronize(self) -> None:
-        """See Clock."""
         self.cuda.synchronize(self.device)
 
     def start(self) -> Mark:
-        """See Clock."""
         mark = super().start()
         return mark._replace(event=self._event())
 
     def stop(self) -> Mark:
-        """See Clock."""
         event = self._event()
         return super().stop()._replace(event=event)
 
     def seconds(self, start: Mark, stop: Mark) -> float:
-        """See Clock; CUDA tells milliseconds, to about half a microsecond."""
+        """CUDA counts milliseconds, to about half a microsecond."""
         return float(start.event.elapsed_time(stop.event)) * MS
 
     def _event(self) -> Any:
@@ -139,12 +132,3 @@ def since_process_start_s() -> float:
     The system's monotonic clock is the same for all processes of a machine.
     """
     return (time.monotonic_ns() - int(os.environ[STARTED])) * NS
-
-
-def device_clock(device: str) -> SystemClock:
-    """The clock for forwards on `device` ("cpu", "cuda", "cuda:1")."""
-    if not device.startswith("cuda"):
-        return SystemClock()
-    import torch
-
-    return CudaClock(torch.cuda, device)

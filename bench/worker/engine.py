@@ -1,20 +1,16 @@
-"""Turns a loaded float32 module into the variant to be timed: the only place that knows how.
-
-Every variant is made from the same weights in the same way, so that its output can be compared
-with what the module gave before. What this machine cannot run raises UnsupportedError.
-"""
+"""Something that runs forwards of one variant, and what exporters of a module have in common."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    import torch
+import torch
 
-Inputs = Mapping[str, "torch.Tensor"]
+Inputs = Mapping[str, torch.Tensor]
 Forward = Callable[[], Any]
 
 
@@ -33,31 +29,28 @@ class Engine(ABC):
         """What a forward returned, as tensors of shape (batch, ...), in the model's order."""
 
 
-def _arrays(inputs: Inputs, names: Collection[str]) -> dict[str, Any]:
+def arrays(inputs: Inputs, names: Collection[str]) -> dict[str, Any]:
     """What an exported model takes of the inputs, as numpy arrays."""
     return {name: value.cpu().numpy() for name, value in inputs.items() if name in names}
 
 
+def bytes_in(directory: str) -> float:
+    """Size of all files of an exported model, in bytes."""
+    return float(sum(file.stat().st_size for file in Path(directory).iterdir()))
+
+
 def module_outputs(result: Any) -> list[torch.Tensor]:
     """The tensors of a transformers output, in its order."""
-    import torch
-
     return [value for value in result.to_tuple() if isinstance(value, torch.Tensor)]
 
 
-class _Plain:
-    """Makes a module that takes two tensors and gives a tuple, which is what exporters trace."""
+class TupleModule(torch.nn.Module):
+    """A module that takes two tensors and gives a tuple, which is what exporters trace."""
 
-    def __new__(cls, module: Any) -> Any:
-        """The wrapper is a torch module; torch is imported only where one is made."""
-        import torch
+    def __init__(self, module: torch.nn.Module) -> None:
+        super().__init__()
+        self.inner = module
 
-        class Plain(torch.nn.Module):
-            def __init__(self) -> None:
-                super().__init__()
-                self.inner = module
-
-            def forward(self, input_ids: Any, attention_mask: Any) -> Any:
-                return tuple(module_outputs(self.inner(input_ids, attention_mask)))
-
-        return Plain()
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Any:
+        """Run the module on token ids and mask, both of shape (batch, tokens)."""
+        return tuple(module_outputs(self.inner(input_ids, attention_mask)))

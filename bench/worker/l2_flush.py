@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
+
 from bench.core.axes import Cache
 from bench.core.case import Case
 
@@ -14,10 +16,8 @@ def flusher(case: Case) -> Callable[[], object] | None:
     The buffer has the size that the device reports for its L2, so that a read of anything that was
     there before goes to memory. It runs before the sample's first event and so is in no time.
     """
-    if case.variant.cache != Cache.COLD.value:
+    if case.variant.cache != Cache.COLD:
         return None
-    import torch
-
     size = torch.cuda.get_device_properties(case.device).L2_cache_size
     buffer = torch.empty(size, dtype=torch.uint8, device=case.device)
     return buffer.zero_

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+import transformers
+from transformers import AutoConfig
+from transformers.models.auto.modeling_auto import MODEL_MAPPING
 
 from bench.core.architecture import Architecture, Model, config_arguments
 from bench.core.axes import Attention, Head, Variant
 from bench.core.case import Workload
 from bench.core.errors import BenchError, UnsupportedError
-
-if TYPE_CHECKING:
-    import torch
 
 CLASSES = {
     Head.FEATURES: "AutoModel",
@@ -23,7 +25,7 @@ CLASSES = {
     Head.QUESTION: "AutoModelForQuestionAnswering",
 }
 """What transformers calls a model with each head."""
-ATTENTIONS = {Attention.FLASH.value: "flash_attention_2"}
+ATTENTIONS: Mapping[str, str] = {Attention.FLASH: "flash_attention_2"}
 """What transformers calls the attentions that it names otherwise."""
 MODEL_SEED = 0
 """Random weights are the same in every process, so that exact figures can be compared."""
@@ -40,10 +42,6 @@ def load(
     architecture's published facts.
     Raises BenchError when there is neither.
     """
-    import torch
-    import transformers
-    from transformers import AutoConfig
-
     factory = getattr(transformers, CLASSES[Head(variant.head)])
     dtype = getattr(torch, variant.dtype)
     torch.manual_seed(MODEL_SEED)
@@ -68,7 +66,7 @@ def load(
             output_loading_info=True,
             **model.config,
         )
-        if variant.head != Head.FEATURES.value:
+        if variant.head != Head.FEATURES:
             # A head that the checkpoint has not is made up, with the seed; the encoder never is.
             encoder = f"{module.base_model_prefix}."
             info["missing_keys"] = [k for k in info["missing_keys"] if k.startswith(encoder)]
@@ -123,9 +121,6 @@ def _more(found: Sequence[object]) -> str:
 
 def import_model_code(model: Model, directory: Path | None) -> None:
     """Import the model's module, so that loading it is not charged with importing code."""
-    from transformers import AutoConfig
-    from transformers.models.auto.modeling_auto import MODEL_MAPPING
-
     if directory is not None:
         config = AutoConfig.from_pretrained(directory, trust_remote_code=False)
     elif model.architecture is not None:
@@ -137,8 +132,6 @@ def import_model_code(model: Model, directory: Path | None) -> None:
 
 def build_config(arch: Architecture) -> Any:
     """The transformers config of an architecture (its class comes from `model_type`)."""
-    from transformers import AutoConfig
-
     return AutoConfig.for_model(arch.model_type, **config_arguments(arch))
 
 
@@ -157,8 +150,6 @@ def make_inputs(
 
     The values do not change the work: every token is looked up, attended to and transformed.
     """
-    import torch
-
     config: Any = module.config
     generator = torch.Generator().manual_seed(seed)
     shape = (workload.batch_size, workload.seq_len)

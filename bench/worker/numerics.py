@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+
+import torch
 
 from bench.core.axes import Dtype
 from bench.core.errors import BenchError
 
-if TYPE_CHECKING:
-    import torch
-
-TOLERANCE = {
-    Dtype.FLOAT32.value: 1e-4,
-    Dtype.FLOAT16.value: 2e-2,
-    Dtype.BFLOAT16.value: 1e-1,
-    Dtype.INT8.value: 5e-1,
+TOLERANCE: Mapping[str, float] = {
+    Dtype.FLOAT32: 1e-4,
+    Dtype.FLOAT16: 2e-2,
+    Dtype.BFLOAT16: 1e-1,
+    Dtype.INT8: 5e-1,
 }
 """Relative error above which a variant counts as another function, by dtype.
 
@@ -38,7 +36,9 @@ def relative_error(got: Sequence[torch.Tensor], expected: Sequence[torch.Tensor]
     return max((e if math.isfinite(e) else math.inf for e in errors), default=math.inf)
 
 
-def check(got: Sequence[torch.Tensor], expected: Sequence[torch.Tensor], dtype: str) -> float:
+def assert_close(
+    got: Sequence[torch.Tensor], expected: Sequence[torch.Tensor], dtype: str
+) -> float:
     """The relative error; raises BenchError when it is above what the dtype explains."""
     error = relative_error(got, expected)
     if error > TOLERANCE[dtype]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import platform
 from typing import Any
 
+import numpy as np
+import torch
+import transformers
+
+from bench import __version__
+
 
 def software() -> dict[str, Any]:
-    """Versions that decide results, and the CUDA devices torch sees (imports torch)."""
-    import numpy as np
-    import torch
-    import transformers
-
-    from bench import __version__
-
+    """Versions that decide results, and the CUDA devices torch sees."""
     gpus = []
     # Torch counts devices that a driver too old for it cannot give it.
     for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):

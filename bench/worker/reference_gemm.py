@@ -13,13 +13,11 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+
+import torch
 
 from bench.core.case import Case, Compares
 from bench.core.events import Phase, Sample
-
-if TYPE_CHECKING:
-    import torch
 
 Shape = tuple[int, int, int]
 
@@ -36,8 +34,6 @@ def flops(device: str) -> int:
 
 def product(device: str, dtype: str) -> Callable[[], torch.Tensor]:
     """A call that does the product once, always on the same numbers and into the same place."""
-    import torch
-
     kind = getattr(torch, dtype, torch.float32)
     if not (isinstance(kind, torch.dtype) and kind.is_floating_point):
         kind = torch.float32

@@ -30,7 +30,7 @@ from bench.core.units import NS
 from bench.plan.jobs import Job, Source
 from bench.worker.clock import Clock
 from bench.worker.loading import import_model_code, load
-from bench.worker.support import require
+from bench.worker.variants import require
 
 if TYPE_CHECKING:
     import torch

@@ -57,7 +57,7 @@ def test_a_variant_that_breaks_is_a_line_and_the_others_go_on(tiny_models, monke
     def broken(*_, **__):
         raise RuntimeError("no such\nkernel")
 
-    monkeypatch.setattr("bench.worker.build.build", broken)
+    monkeypatch.setattr("bench.worker.variants.build", broken)
     models = pick_models([str(tiny_models["bert"])])
     found = list(agreements(models, (REFERENCE,), "cpu", threads=1))
     assert found == [Untimed("bert", "float32 eager", ONE, "RuntimeError: no such", failed=True)]

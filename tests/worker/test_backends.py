@@ -18,7 +18,7 @@ from bench.core.case import Compares, Measure, Status, Workload
 from bench.core.errors import BenchError, UnsupportedError
 from bench.core.events import Event, Phase, Samples
 from bench.worker import engine as engines
-from bench.worker import support
+from bench.worker import variants
 from bench.worker.backends import torch as torch_backend
 from bench.worker.clock import SystemClock
 from bench.worker.loading import load, make_inputs
@@ -33,7 +33,7 @@ from bench.worker.measures.forward import (
     with_threads,
 )
 from bench.worker.measures.text import BATCHES, Batch, sample_batches
-from bench.worker.numerics import TOLERANCE, check, relative_error
+from bench.worker.numerics import TOLERANCE, assert_close, relative_error
 from bench.worker.session import Session, classify
 
 COMPILED = Variant(compile="default")
@@ -60,7 +60,7 @@ def session(cases, **facts):
 def test_a_variant_computes_what_the_reference_does(kind, variant):
     """In other sizes than it was exported with, too; its error is kept, and what making it cost."""
     try:
-        support.require(variant, "cpu")
+        variants.require(variant, "cpu")
     except UnsupportedError as error:
         pytest.skip(str(error))
     cases = [
@@ -80,7 +80,7 @@ def test_a_variant_computes_what_the_reference_does(kind, variant):
 def test_a_case_finds_nothing_of_another_compiled_and_its_own_again(tmp_path, monkeypatch):
     """So that the time of compiling does not depend on the order of the cases."""
     try:
-        support.require(COMPILED, "cpu")
+        variants.require(COMPILED, "cpu")
     except UnsupportedError as error:
         pytest.skip(str(error))
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
@@ -100,7 +100,7 @@ def test_a_case_finds_nothing_of_another_compiled_and_its_own_again(tmp_path, mo
     assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(tmp_path)
 
 
-def test_sameness_is_looked_at_in_the_first_process_only():
+def test_numerics_are_checked_in_the_first_process_only():
     """It does not change from process to process."""
     one = session([case()], repeat=2)
     assert checked(one, load_engine(one, [case()]), case()) == {}
@@ -113,7 +113,6 @@ class Counting(engines.Engine):
     forwards: int = 0
 
     def bind(self, inputs):
-        """See Engine."""
         del inputs
 
         def forward():
@@ -122,7 +121,6 @@ class Counting(engines.Engine):
         return forward
 
     def tensors(self, result):
-        """See Engine."""
         raise AssertionError(result)
 
 
@@ -150,8 +148,8 @@ def test_what_is_only_emulated_is_not_timed(monkeypatch):
     """A type without instructions would be timed at something nobody would run."""
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
     with pytest.raises(UnsupportedError, match="torch would emulate it"):
-        support.require(Variant("bfloat16"), "cpu")
-    support.require(Variant("bfloat16"), "cpu", timed=False)
+        variants.require(Variant("bfloat16"), "cpu")
+    variants.require(Variant("bfloat16"), "cpu", timed=False)
 
 
 def test_another_function_is_refused():
@@ -168,7 +166,7 @@ def test_outputs_that_are_no_numbers_or_of_another_shape_are_no_match():
     """Neither NaN nor a missing output passes for a small error."""
     good = [torch.ones(2, 3)]
     with pytest.raises(BenchError, match="inf"):
-        check([torch.full((2, 3), torch.nan)], good, "int8")
+        assert_close([torch.full((2, 3), torch.nan)], good, "int8")
     with pytest.raises(BenchError, match=r"shapes \[\(2, 3\)\], not \[\]"):
         relative_error(good, [])
 
@@ -180,16 +178,17 @@ def test_outputs_that_are_no_numbers_or_of_another_shape_are_no_match():
         (Variant(cache="cold-l2"), "cpu", "CUDA devices"),
         (Variant("bfloat16", attention="flash"), "cpu", "flash attention runs on CUDA only"),
         (Variant("int8"), "cuda", "on the CPU only"),
-        (Variant("float32", attention="flash"), "cuda", "needs the package flash-attn"),
-        (Variant("bfloat16", backend="onnxruntime"), "cpu", "onnxruntime is run in float32 only"),
-        (Variant(backend="onnxruntime"), "cuda:1", "onnxruntime is run on the CPU only"),
-        (Variant(backend="openvino", attention="eager"), "cpu", "with sdpa attention, not eager"),
+        (Variant("float32", attention="flash"), "cuda", "in bfloat16 or float16, not in float32"),
+        (Variant("bfloat16", backend="onnxruntime"), "cpu", "in float32 only, not in bf"),
+        (Variant(backend="onnxruntime"), "cuda:1", "runs on cpu only, not on cuda"),
+        (Variant(backend="openvino", compile="default"), "cpu", "none only, not with default"),
+        (Variant(backend="openvino", attention="eager"), "cpu", "sdpa only, not with eager"),
     ],
 )
 def test_what_cannot_run_is_skipped_by_name(variant, device, reason):
     """Before anything is loaded; it is a status of its own, not a failure."""
     with pytest.raises(UnsupportedError, match=reason) as found:
-        support.require(variant, device)
+        variants.require(variant, device)
     assert classify(found.value) == (Status.SKIPPED, str(found.value))
 
 
@@ -200,8 +199,8 @@ def test_what_cannot_run_is_skipped_by_name(variant, device, reason):
 def test_a_backend_that_is_not_installed_says_what_brings_it(backend, lacking, monkeypatch):
     """The reason names the extra to install, also where only a part of it is there."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name != lacking or None)
-    with pytest.raises(UnsupportedError, match=rf"{lacking} is not installed: pip install '"):
-        support.require(Variant(backend=backend), "cpu")
+    with pytest.raises(UnsupportedError, match=rf"module {lacking}, which is .* pip install '"):
+        variants.require(Variant(backend=backend), "cpu")
 
 
 @pytest.mark.parametrize(
@@ -222,18 +221,18 @@ def test_compiling_without_a_compiler_is_skipped_and_says_what_to_install(
     monkeypatch.setenv("CXX", named)
     if lacking:
         with pytest.raises(UnsupportedError, match=f"there is no {re.escape(lacking)}: install"):
-            support.require(COMPILED, "cpu")
+            variants.require(COMPILED, "cpu")
     else:
-        support.require(COMPILED, "cpu")
+        variants.require(COMPILED, "cpu")
 
 
 def test_beyond_the_compilers_limit_a_case_fails_and_does_not_run_uncompiled(monkeypatch):
     """Torch would go on without a word, and the row would say compiled."""
     try:
-        support.require(COMPILED, "cpu")
+        variants.require(COMPILED, "cpu")
     except UnsupportedError as error:
         pytest.skip(str(error))
-    monkeypatch.setattr(engines, "RECOMPILATIONS", 1)
+    monkeypatch.setattr(torch_backend, "RECOMPILATIONS", 1)
     torch.compiler.reset()
     cases = [replace(case(seq_len=n), variant=COMPILED) for n in (8, 12)]
     one = session(cases)
@@ -260,7 +259,7 @@ def test_numbers_of_threads_are_compared_in_engines_that_have_them(backend, thre
     """Torch's number is nothing to them: one engine for both would be compared with itself."""
     of = Variant(backend=backend)
     try:
-        support.require(of, "cpu")
+        variants.require(of, "cpu")
     except UnsupportedError as error:
         pytest.skip(str(error))
     cases = [
@@ -277,7 +276,7 @@ def test_an_exported_model_takes_what_a_tokenizer_gives(backend):
     """Which is more than it has inputs for."""
     one = replace(case(), variant=Variant(backend=backend))
     try:
-        support.require(one.variant, "cpu")
+        variants.require(one.variant, "cpu")
     except UnsupportedError as error:
         pytest.skip(str(error))
     loaded = load_engine(session([one]), [one])
@@ -309,7 +308,7 @@ print(sys.modules["openvino_telemetry"])
 def test_openvino_tells_nobody_that_it_is_used(tmp_path):
     """Its converter forks the worker dozens of times to report, and keeps files in the home."""
     try:
-        support.require(Variant(backend="openvino"), "cpu")
+        variants.require(Variant(backend="openvino"), "cpu")
     except UnsupportedError as error:
         pytest.skip(str(error))
     done = python("-c", CONVERT, cwd=Path(__file__).parents[1] / "support", HOME=str(tmp_path))
@@ -320,7 +319,8 @@ def test_openvino_tells_nobody_that_it_is_used(tmp_path):
 @pytest.mark.parametrize(
     ("variant", "lacking", "capability", "reason"),
     [
-        (COMPILED, "triton", (9, 0), "needs the package triton"),
+        (Variant("float16", attention="flash"), "flash_attn", (9, 0), "the module flash_attn"),
+        (COMPILED, "triton", (9, 0), "needs the module triton"),
         (COMPILED, "gcc", (9, 0), "install gcc or clang"),
         (COMPILED, "", (6, 1), r"torch.compile on CUDA needs compute capability 7\.0; cuda has 6"),
         (Variant("float16", attention="flash"), "", (7, 5), r"flash attention needs .* 8\.0"),
@@ -336,10 +336,10 @@ def test_what_a_cuda_device_or_its_machine_lacks_is_skipped_by_name(
     monkeypatch.setattr(shutil, "which", lambda name: name == "gcc" != lacking or None)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
     if not reason:
-        support.require(variant, "cuda")
+        variants.require(variant, "cuda")
         return
     with pytest.raises(UnsupportedError, match=reason):
-        support.require(variant, "cuda")
+        variants.require(variant, "cuda")
 
 
 class Graphed:
@@ -354,7 +354,6 @@ class Graphed:
         self.cuda, self.calls = cuda, Counter()
 
     def bind(self, inputs):
-        """See Engine."""
         shape = tuple(inputs["input_ids"].shape)
 
         def forward():

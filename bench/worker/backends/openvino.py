@@ -6,14 +6,14 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from bench.core.axes import Attention
-from bench.worker.engine import Engine, Forward, Inputs, _arrays, _Plain
+import torch
+
+from bench.core.axes import Attention, Compile, Dtype
+from bench.worker.declaration import Declaration, Needs, Recipe
+from bench.worker.engine import Engine, Forward, Inputs, TupleModule, arrays, bytes_in
 from bench.worker.loading import set_attention
-
-if TYPE_CHECKING:
-    import torch
 
 
 @dataclass
@@ -23,15 +23,11 @@ class OpenVinoEngine(Engine):
     request: Any
 
     def bind(self, inputs: Inputs) -> Forward:
-        """See Engine."""
         request = self.request
-        feed = _arrays(inputs, {name for port in request.model_inputs for name in port.names})
+        feed = arrays(inputs, {name for port in request.model_inputs for name in port.names})
         return lambda: request.infer(feed, share_inputs=True, share_outputs=True)
 
     def tensors(self, result: Any) -> list[torch.Tensor]:
-        """See Engine."""
-        import torch
-
         return [torch.from_numpy(result[i].copy()) for i in range(len(result))]
 
 
@@ -41,22 +37,22 @@ def _keep_openvino_quiet() -> None:
     modules.setdefault("openvino_telemetry", None)
 
 
-def make_openvino(module: Any, example: Inputs, threads: int) -> OpenVinoEngine:
+def build(recipe: Recipe) -> OpenVinoEngine:
     """Convert with OpenVINO's own front end, tuned for the latency of one request."""
     _keep_openvino_quiet()
-    import openvino
+    import openvino  # the extra is not always installed, and must be kept quiet before
 
-    set_attention(module, Attention.SDPA.value)
+    set_attention(recipe.module, Attention.SDPA)
     model = openvino.convert_model(
-        _Plain(module).eval(),
-        example_input=(example["input_ids"], example["attention_mask"]),
+        TupleModule(recipe.module).eval(),
+        example_input=(recipe.example["input_ids"], recipe.example["attention_mask"]),
     )
     names = ("input_ids", "attention_mask")
     for port, name in zip(model.inputs, names, strict=True):
         port.get_tensor().set_names({name})
     hints = {
         "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_NUM_THREADS": threads,
+        "INFERENCE_NUM_THREADS": recipe.threads,
         # Other precisions are variants of their own.
         "INFERENCE_PRECISION_HINT": "f32",
     }
@@ -64,7 +60,16 @@ def make_openvino(module: Any, example: Inputs, threads: int) -> OpenVinoEngine:
     engine = OpenVinoEngine(request)
     with tempfile.TemporaryDirectory() as place:
         openvino.save_model(model, Path(place) / "model.xml", compress_to_fp16=False)
-        engine.facts["artifact_bytes"] = float(
-            sum(file.stat().st_size for file in Path(place).iterdir())
-        )
+        engine.facts["artifact_bytes"] = bytes_in(place)
     return engine
+
+
+BACKEND = Declaration(
+    needs=(Needs(("openvino",), "pip install 'bert-albert-bench[openvino]'"),),
+    devices=("cpu",),
+    dtypes=(Dtype.FLOAT32,),
+    attentions=(Attention.SDPA,),
+    compiles=(Compile.NONE,),
+    own_threads=True,
+    build=build,
+)

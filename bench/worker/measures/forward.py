@@ -8,24 +8,24 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from bench.core.axes import REFERENCE, TORCH, Cache, Compile, Variant
+from bench.core.axes import REFERENCE, Cache, Compile, Variant
 from bench.core.case import Case, Compares, Workload
 from bench.core.events import Sample
 from bench.core.flops import forward_flops
 from bench.core.units import NS
 from bench.worker import reference_gemm as gemm
 from bench.worker.backends.torch import compiling
-from bench.worker.build import build
+from bench.worker.declaration import declaration
 from bench.worker.device import gpu_of
 from bench.worker.energy import per_forward_j
 from bench.worker.engine import Engine, Inputs, module_outputs
 from bench.worker.l2_flush import flusher
 from bench.worker.loading import make_inputs
 from bench.worker.monitor import Reading, RoundWatch
-from bench.worker.numerics import check
+from bench.worker.numerics import assert_close
 from bench.worker.sampler import Limits, Sampler, Yardstick
 from bench.worker.session import Session
-from bench.worker.support import require
+from bench.worker.variants import build, require
 
 if TYPE_CHECKING:
     import torch
@@ -58,9 +58,9 @@ def measure(session: Session) -> None:
 
 
 def key_of(case: Case) -> Key:
-    """What cases share that run in one engine; only torch takes another number of threads."""
-    own = case.variant.backend != TORCH.value
-    return (case.model, case.variant, case.threads if own else 0)
+    """What cases share that run in one engine, whose number of threads may be its own."""
+    own_threads = declaration(str(case.variant.backend)).own_threads
+    return (case.model, case.variant, case.threads if own_threads else 0)
 
 
 def load_all(session: Session) -> dict[Key, Loaded]:
@@ -166,7 +166,7 @@ def checked(session: Session, loaded: Loaded, case: Case) -> dict[str, float]:
     if case.variant.compile != Compile.NONE.value:
         facts["compile_time"] = (session.clock.wall_ns() - began) * NS
     got = _outputs(engine.tensors(result))
-    facts["output_error"] = check(got, loaded.expected[case.id], case.variant.dtype)
+    facts["output_error"] = assert_close(got, loaded.expected[case.id], case.variant.dtype)
     return facts
 
 

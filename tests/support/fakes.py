@@ -481,13 +481,14 @@ def python(
 
 
 def bench_environment() -> dict[str, str]:
-    """The environment for a command: the checkout importable, the hub never asked.
+    """The environment for a command: the checkout importable first, the hub never asked.
 
     Nothing of a pytest that runs tests side by side, since pytest-benchmark measures nothing then.
     """
     root = str(Path(records.__file__).parents[2])
     kept = {name: value for name, value in os.environ.items() if "XDIST" not in name}
-    return {**kept, "PYTHONPATH": root, "HF_HUB_OFFLINE": "1", "COLUMNS": "120"}
+    paths = os.pathsep.join(filter(None, (root, kept.get("PYTHONPATH"))))
+    return {**kept, "PYTHONPATH": paths, "HF_HUB_OFFLINE": "1", "COLUMNS": "120"}
 
 
 def default_signals() -> None:

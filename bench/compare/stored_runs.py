@@ -13,6 +13,7 @@ from scipy.special import stdtrit
 from bench.compare.findings import Comparison, Finding, Verdict
 from bench.compare.thresholds import Thresholds
 from bench.core.case import Status, compares_threads
+from bench.core.metric import Better, Judged
 from bench.core.metrics import METRICS, metric
 from bench.results import store as records
 
@@ -27,14 +28,8 @@ KEY = (
 
 The number of threads does where a suite compares such numbers.
 """
-JUDGED = ("latency", "cpu_time", "peak_rss_bytes")
-"""Metrics with an interval that are judged; the others are derived from these, or too noisy."""
-SHARE = "gemm_share"
-"""Judged as well: it outlives a busy machine, though not another processor or another library."""
 SHARE_FACTS = frozenset({"python", "transformers"})
 """What may differ between two fingerprints without changing how fast the matrix product is."""
-PAIRED = ("latency", "cpu_time")
-"""Metrics whose ratio between two models was measured in turn, and so outlives a busy machine."""
 OF_LOAD = (
     "its share of the matrix product's speed stayed: the machine's load, or a wait in the code; "
     "bench check --against tells them apart"
@@ -42,6 +37,11 @@ OF_LOAD = (
 CHECKPOINT = "checkpoint_bytes"
 
 Key = tuple[Any, ...]
+
+
+def judged_as(*how: Judged) -> list[str]:
+    """The metrics that are judged in one of these ways, in the order of their declaration."""
+    return [name for name, one in METRICS.items() if one.judged in how]
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def figures(run: records.Run, summary: pd.DataFrame, ratios: pd.DataFrame) -> Fi
             size = Value(str(row["case"]), "B", row[CHECKPOINT], math.nan, math.nan, 1)
             values.setdefault(_key(row), {})[CHECKPOINT] = size
     # A ratio is of two models, so that its key names both.
-    paired = ratios[ratios["metric"].isin(PAIRED)]
+    paired = ratios[ratios["metric"].isin(judged_as(Judged.PAIRED))]
     return Figures(
         run.id,
         run.environment["fingerprint"],
@@ -149,10 +149,11 @@ def compare(baseline: Figures, candidate: Figures, thresholds: Thresholds) -> Co
     findings = [*exact(baseline, candidate)]
     note = f"different {', '.join(differing)}" if differing else ""
     share_note = note if set(differing) - SHARE_FACTS else ""
+    by_interval, shares = judged_as(Judged.PAIRED, Judged.BY_INTERVAL), judged_as(Judged.AS_SHARE)
     for key in baseline.figures.keys() & candidate.figures.keys():
         old, new = baseline.figures[key], candidate.figures[key]
-        findings.extend(_timed(JUDGED, old, new, thresholds, note))
-        findings.extend(_timed((SHARE,), old, new, thresholds, share_note))
+        findings.extend(_timed(by_interval, old, new, thresholds, note))
+        findings.extend(_timed(shares, old, new, thresholds, share_note))
     for key in baseline.ratios.keys() & candidate.ratios.keys():
         findings.extend(_ratios(key, baseline, candidate, thresholds))
     findings = _without_load(findings, thresholds)
@@ -259,11 +260,12 @@ def _without_load(findings: Sequence[Finding], thresholds: Thresholds) -> list[F
 
     The product was timed in the same rounds, so that load moved both and a change would part them.
     """
-    shares = {f.case: f for f in findings if f.metric == SHARE}
+    share_names, paired = judged_as(Judged.AS_SHARE), judged_as(Judged.PAIRED)
+    shares = {f.case: f for f in findings if f.metric in share_names}
 
     def of_load(finding: Finding) -> bool:
         share, within = shares.get(finding.case), 1 + thresholds.of(finding.case)
-        if share is None or finding.metric not in PAIRED:
+        if share is None or finding.metric not in paired:
             return False
         as_fast = finding.verdict is Verdict.SLOWER and share.low >= 1 / within
         return as_fast or (finding.verdict is Verdict.FASTER and share.high <= within)
@@ -292,7 +294,7 @@ def judged(case: str, name: str, old: Value, new: Value, threshold: float) -> Fi
     ratio, low, high = ratio_interval(old, new)
     top, bottom = 1 + threshold, 1 / (1 + threshold)
     above, below = Verdict.SLOWER, Verdict.FASTER
-    if name in METRICS and METRICS[name].better > 0:
+    if name in METRICS and METRICS[name].better is Better.MORE:
         above, below = below, above
     if low > top:
         verdict = above

@@ -1,119 +1,173 @@
-"""Every metric that can stand in a result: its unit, its title and how it may be compared."""
+"""Every metric that can stand in a result, each declared once; lists of them are derived."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Iterable
 
-
-class Unit(str, Enum):
-    """Units as they stand in the `unit` columns: SI, never scaled."""
-
-    SECONDS = "s"
-    BYTES = "B"
-    PER_SECOND = "1/s"
-    COUNT = "1"
-    JOULES = "J"
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One named quantity.
-
-    `exact` metrics are counted: the same code gives the same value to the last digit, so they have
-    no interval. `better` is -1 where less is better, 1 where more is, 0 where neither is.
-    `cuda_tolerance` is the share by which an exact metric may differ on a CUDA device before it
-    counts as changed; anywhere else the least difference does.
-    """
-
-    name: str
-    unit: Unit
-    title: str
-    exact: bool = False
-    better: int = -1
-    cuda_tolerance: float = 0.0
-
-    def tolerance(self, device: str) -> float:
-        """The share by which a figure that was counted on this device may differ."""
-        return self.cuda_tolerance if device.startswith("cuda") else 0.0
-
-
-ALLOCATOR_TOLERANCE = 0.01
-"""CUDA's caching allocator rounds to its blocks, as what came before left them."""
-
-
-def _exact(
-    name: str, unit: Unit, title: str, cuda_tolerance: float = 0.0, *, better: int = -1
-) -> Metric:
-    return Metric(name, unit, title, exact=True, better=better, cuda_tolerance=cuda_tolerance)
-
+from bench.core.case import Measure
+from bench.core.metric import (
+    Better,
+    Column,
+    Disturbance,
+    Headline,
+    Judged,
+    Metric,
+    Scale,
+    TerminalRow,
+    Unit,
+)
 
 NOISE_BOUND = 0.10
 """A timed case is noisy when the middle half of its samples spans more than this of the median."""
+LARGEST = "largest_batch"
+"""What a search for the largest batch reports."""
 
-METRICS = {
-    m.name: m
-    for m in (
-        _exact("stored_parameters", Unit.COUNT, "Stored parameters"),
-        _exact("applied_parameters", Unit.COUNT, "Applied parameters"),
-        _exact("trainable_parameters", Unit.COUNT, "Trainable parameters"),
-        _exact("weight_bytes", Unit.BYTES, "Weight bytes"),
-        _exact("checkpoint_bytes", Unit.BYTES, "Checkpoint on disk"),
-        _exact("flops", Unit.COUNT, "FLOPs of one forward (formula)"),
-        _exact("flops_counted", Unit.COUNT, "FLOPs of one forward (counted, eager attention)"),
-        _exact("operators", Unit.COUNT, "Operators of one forward"),
-        _exact("peak_activation_bytes", Unit.BYTES, "Peak activation bytes", ALLOCATOR_TOLERANCE),
-        _exact("peak_activation_bytes_formula", Unit.BYTES, "Peak activation bytes (formula)"),
-        Metric("peak_rss_bytes", Unit.BYTES, "Peak RSS above the loaded libraries"),
-        Metric("load_peak_rss_bytes", Unit.BYTES, "Peak RSS while loading, above the libraries"),
-        Metric("load_time", Unit.SECONDS, "Load time"),
-        Metric("cold_start", Unit.SECONDS, "Process start to first output"),
-        Metric("cold_import", Unit.SECONDS, "... of which start and import"),
-        Metric("cold_device", Unit.SECONDS, "... of which set up the device"),
-        Metric("cold_weights", Unit.SECONDS, "... of which build and read weights"),
-        Metric("first_forward", Unit.SECONDS, "... of which the first forward"),
-        Metric("second_forward", Unit.SECONDS, "Second forward of a process"),
-        Metric("largest_batch", Unit.COUNT, "Largest batch that fits", better=1),
-        Metric("capacity_peak_bytes", Unit.BYTES, "Peak memory with the largest batch", better=0),
-        Metric("memory_limit_bytes", Unit.BYTES, "Limit of memory", better=0),
-        Metric("capacity_tries", Unit.COUNT, "Batches tried", better=0),
-        _exact("cuda_peak_allocated_bytes", Unit.BYTES, "CUDA peak allocated", ALLOCATOR_TOLERANCE),
-        _exact("cuda_peak_reserved_bytes", Unit.BYTES, "CUDA peak reserved", ALLOCATOR_TOLERANCE),
-        Metric("cuda_process_bytes", Unit.BYTES, "Device memory of the process (NVML)"),
-        Metric("latency", Unit.SECONDS, "Latency (median)"),
-        Metric("latency_mean", Unit.SECONDS, "Latency (mean)"),
-        Metric("latency_min", Unit.SECONDS, "Latency (fastest sample)"),
-        Metric("latency_p90", Unit.SECONDS, "Latency (p90)"),
-        Metric("latency_p95", Unit.SECONDS, "Latency (p95)"),
-        Metric("latency_p99", Unit.SECONDS, "Latency (p99)"),
-        Metric("cpu_time", Unit.SECONDS, "CPU time per forward (median)"),
-        Metric("host_time", Unit.SECONDS, "Host time per forward (fastest)"),
-        Metric("energy_per_sequence", Unit.JOULES, "Energy of the GPU, per sequence"),
-        Metric("compile_time", Unit.SECONDS, "Compilation and first forward"),
-        Metric("output_error", Unit.COUNT, "Relative error against float32 eager", better=0),
-        Metric("artifact_bytes", Unit.BYTES, "Exported model on disk"),
-        Metric("throughput_sequences", Unit.PER_SECOND, "Throughput, sequences", better=1),
-        Metric("throughput_tokens", Unit.PER_SECOND, "Throughput, tokens", better=1),
-        Metric("throughput_words", Unit.PER_SECOND, "Throughput, words", better=1),
-        Metric("tokenize_time", Unit.SECONDS, "Tokenizing a batch (median)"),
-        Metric("tokens_per_word", Unit.COUNT, "Tokens per word", better=0),
-        Metric("padding_share", Unit.COUNT, "Share of padding", better=0),
-        _exact("text_length", Unit.COUNT, "Tokens of a sequence of the text", better=0),
-        _exact("text_truncated", Unit.COUNT, "Sequences of the text cut off", better=0),
-        Metric("gemm_share", Unit.COUNT, "Speed, over a reference matrix product's", better=1),
-        Metric("iqr_over_median", Unit.COUNT, "Spread of samples (IQR / median)", better=0),
-        # What else the machine did in a process, as differences over its sampling; never compared.
-        Metric("steal_time", Unit.SECONDS, "CPU time taken by the hypervisor", better=0),
-        Metric("involuntary_switches", Unit.COUNT, "Involuntary context switches", better=0),
-        Metric("major_page_faults", Unit.COUNT, "Page faults that read the disk", better=0),
-        Metric("load_average", Unit.COUNT, "Load average (1 minute) at the end", better=0),
-    )
-}
+SECONDS, BYTES, RATE, COUNT, JOULES = (
+    Unit.SECONDS,
+    Unit.BYTES,
+    Unit.PER_SECOND,
+    Unit.COUNT,
+    Unit.JOULES,
+)
+LESS, MORE, NEITHER = Better.LESS, Better.MORE, Better.NEITHER
+EXACTLY, ALLOCATOR, NEVER = Judged.EXACTLY, Judged.WITHIN_ALLOCATOR, Judged.NEVER
+ROW = TerminalRow()
+STATIC, MEMORY, START = (Measure.STATIC,), (Measure.MEMORY,), (Measure.COLD_START,)
+FORWARD, TEXT = (Measure.FORWARD,), (Measure.TEXT,)
+TIMED, WEIGHED = FORWARD + TEXT, STATIC + MEMORY
+PEAK = "Peak memory"
+"""The headline of the most memory that a forward needed, whichever way the device tells it."""
+
+
+def _by_name(metrics: Iterable[Metric]) -> dict[str, Metric]:
+    """The metrics by name; raises ValueError for a name that was given twice."""
+    found: dict[str, Metric] = {}
+    for one in metrics:
+        if one.name in found:
+            raise ValueError(f"metric {one.name!r} is declared twice")
+        found[one.name] = one
+    return found
+
+
+# fmt: off
+METRICS = _by_name((
+    # What is counted of a model.
+    Metric("stored_parameters", COUNT, "Stored parameters", LESS, EXACTLY, (
+        ROW, Column("Stored", STATIC, Scale.MILLIONS, ratio=True),
+        Headline("Stored parameters", "counted exactly", "parameters", varies=False))),
+    Metric("applied_parameters", COUNT, "Applied parameters", LESS, EXACTLY, (
+        ROW, Column("Applied", STATIC, Scale.MILLIONS))),
+    Metric("trainable_parameters", COUNT, "Trainable parameters", LESS, EXACTLY, ()),
+    Metric("checkpoint_bytes", BYTES, "Checkpoint on disk", LESS, EXACTLY, (
+        Headline("Weights on disk", "the checkpoint file", "parameters", varies=False),)),
+    Metric("weight_bytes", BYTES, "Weight bytes", LESS, EXACTLY, (
+        ROW, Column("Weights", WEIGHED),
+        Headline("Weights on disk", "bytes of the weights alone, counted", "parameters",
+                 varies=False))),
+    Metric("flops", COUNT, "FLOPs of one forward (formula)", LESS, EXACTLY, (
+        ROW, Column("GFLOPs", STATIC, Scale.BILLIONS))),
+    Metric("flops_counted", COUNT, "FLOPs of one forward (counted, eager attention)", LESS,
+           EXACTLY, ()),
+    Metric("operators", COUNT, "Operators of one forward", LESS, EXACTLY, (
+        Column("Operators", STATIC),)),
+    # Memory.
+    Metric("peak_activation_bytes", BYTES, "Peak activation bytes", LESS, ALLOCATOR, (
+        ROW, Column("Peak activations", MEMORY))),
+    Metric("peak_activation_bytes_formula", BYTES, "Peak activation bytes (formula)", LESS,
+           EXACTLY, ()),
+    Metric("cuda_peak_allocated_bytes", BYTES, "CUDA peak allocated", LESS, ALLOCATOR, (
+        ROW, Column("CUDA peak", MEMORY),
+        Headline(PEAK, "peak of torch's CUDA allocator", "memory"))),
+    Metric("cuda_peak_reserved_bytes", BYTES, "CUDA peak reserved", LESS, ALLOCATOR, (
+        Column("CUDA reserved", MEMORY),)),
+    Metric("cuda_process_bytes", BYTES, "Device memory of the process (NVML)", LESS, NEVER, (
+        ROW, Column("Process on the device", MEMORY, interval=False))),
+    Metric("peak_rss_bytes", BYTES, "Peak RSS above the loaded libraries", LESS,
+           Judged.BY_INTERVAL, (
+        ROW, Column("Peak RSS", MEMORY, ratio=True),
+        Headline(PEAK, "peak RSS above the libraries", "memory"))),
+    Metric("load_peak_rss_bytes", BYTES, "Peak RSS while loading, above the libraries", LESS,
+           NEVER, (Column("Peak RSS loading", MEMORY, interval=False),)),
+    Metric("load_time", SECONDS, "Load time", LESS, NEVER, (ROW, Column("Load time", MEMORY))),
+    Metric("largest_batch", COUNT, "Largest batch that fits", MORE, NEVER, (ROW,)),
+    Metric("capacity_peak_bytes", BYTES, "Peak memory with the largest batch", NEITHER, NEVER, ()),
+    Metric("memory_limit_bytes", BYTES, "Limit of memory", NEITHER, NEVER, ()),
+    Metric("capacity_tries", COUNT, "Batches tried", NEITHER, NEVER, ()),
+    # From a new process to its first output.
+    Metric("cold_start", SECONDS, "Process start to first output", LESS, NEVER, (
+        ROW, Column("To first output", START, ratio=True))),
+    Metric("cold_import", SECONDS, "... of which start and import", LESS, NEVER, (
+        ROW, Column("Start and import", START, interval=False))),
+    Metric("cold_device", SECONDS, "... of which set up the device", LESS, NEVER, (
+        ROW, Column("Set up the device", START, interval=False))),
+    Metric("cold_weights", SECONDS, "... of which build and read weights", LESS, NEVER, (
+        ROW, Column("Build and read weights", START, interval=False))),
+    Metric("first_forward", SECONDS, "... of which the first forward", LESS, NEVER, (
+        ROW, Column("First forward", START, interval=False))),
+    Metric("second_forward", SECONDS, "Second forward of a process", LESS, NEVER, (
+        ROW, Column("Second forward", START, interval=False))),
+    # Timed forwards.
+    Metric("latency", SECONDS, "Latency (median)", LESS, Judged.PAIRED, (
+        ROW, Column("Latency", TIMED, ratio=True),
+        Headline("Latency", "median of all samples", "latency"))),
+    Metric("latency_mean", SECONDS, "Latency (mean)", LESS, NEVER, ()),
+    Metric("latency_min", SECONDS, "Latency (fastest sample)", LESS, NEVER, ()),
+    Metric("latency_p90", SECONDS, "Latency (p90)", LESS, NEVER, (Column("p90", TIMED),)),
+    Metric("latency_p95", SECONDS, "Latency (p95)", LESS, NEVER, (Column("p95", TIMED),)),
+    Metric("latency_p99", SECONDS, "Latency (p99)", LESS, NEVER, (Column("p99", TIMED),)),
+    Metric("throughput_sequences", RATE, "Throughput, sequences", MORE, NEVER, (
+        ROW, Column("Sequences", TIMED, interval=False),
+        Headline("Throughput", "sequences per second", "throughput"))),
+    Metric("throughput_tokens", RATE, "Throughput, tokens", MORE, NEVER, (
+        Column("Tokens", TIMED, interval=False),)),
+    Metric("cpu_time", SECONDS, "CPU time per forward (median)", LESS, Judged.PAIRED, (
+        Column("CPU time", FORWARD, interval=False),)),
+    Metric("gemm_share", COUNT, "FLOP rate, relative to the reference GEMM", MORE,
+           Judged.AS_SHARE, (
+        Column("FLOP rate over the reference GEMM", FORWARD, Scale.PERCENT),)),
+    Metric("iqr_over_median", COUNT, "Spread of samples (IQR / median)", NEITHER, NEVER, (
+        Column("IQR/median", FORWARD, Scale.PERCENT, interval=False),)),
+    Metric("energy_per_sequence", JOULES, "Energy of the GPU, per sequence", LESS, NEVER, (
+        ROW, Column("Energy per sequence", FORWARD))),
+    Metric("host_time", SECONDS, "Host time per forward (fastest)", LESS, NEVER, (
+        Column("Host time", FORWARD, interval=False),)),
+    Metric("compile_time", SECONDS, "Compilation and first forward", LESS, NEVER, ()),
+    Metric("output_error", COUNT, "Relative error against float32 eager", NEITHER, NEVER, (
+        Column("Relative error", FORWARD, interval=False),)),
+    Metric("artifact_bytes", BYTES, "Exported model on disk", LESS, NEVER, ()),
+    # Forwards on a user's text.
+    Metric("throughput_words", RATE, "Throughput, words", MORE, NEVER, (
+        ROW, Column("Words", TEXT, interval=False))),
+    Metric("tokens_per_word", COUNT, "Tokens per word", NEITHER, NEVER, (
+        ROW, Column("Tokens/word", TEXT, interval=False))),
+    Metric("tokenize_time", SECONDS, "Tokenizing a batch (median)", LESS, NEVER, (
+        ROW, Column("Tokenizing", TEXT, interval=False))),
+    Metric("padding_share", COUNT, "Share of padding", NEITHER, NEVER, (
+        Column("Padding", TEXT, Scale.PERCENT, interval=False),)),
+    Metric("text_length", COUNT, "Tokens of a sequence of the text", NEITHER, EXACTLY, ()),
+    Metric("text_truncated", COUNT, "Sequences of the text cut off", NEITHER, EXACTLY, ()),
+    # What else the machine did in a process, as differences over its sampling; never compared.
+    Metric("steal_time", SECONDS, "CPU time taken by the hypervisor", NEITHER, NEVER, (
+        Disturbance.TOTAL,)),
+    Metric("involuntary_switches", COUNT, "Involuntary context switches", NEITHER, NEVER, (
+        Disturbance.TOTAL,)),
+    Metric("major_page_faults", COUNT, "Page faults that read the disk", NEITHER, NEVER, (
+        Disturbance.TOTAL,)),
+    Metric("load_average", COUNT, "Load average (1 minute) at the end", NEITHER, NEVER, (
+        Disturbance.HIGHEST,)),
+))
+# fmt: on
+
+
+def headlines() -> dict[str, list[Metric]]:
+    """What the page opens with: by title the metrics that it may show, the preferred one first."""
+    found: dict[str, list[Metric]] = {}
+    for one in METRICS.values():
+        if one.headline is not None:
+            found.setdefault(one.headline.title, []).append(one)
+    return found
 
 
 def metric(name: str) -> Metric:
     """The metric of `name`; a part of one (`stored_parameters.encoder`) is its whole's metric."""
     return METRICS[name.partition(".")[0]]
-
-
-LARGEST = "largest_batch"

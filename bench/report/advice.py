@@ -6,12 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from bench.core.metrics import PEAK, headlines
 from bench.report.conclusions import overall_speed
 from bench.report.view import Context, View, at, each, workload_text
 from bench.wording.numbers import Relation, ratio_text, relation
 
-PEAK = ("cuda_peak_allocated_bytes", "peak_rss_bytes")
-"""What a forward needed at most: the first of these that was measured."""
 ANOTHER_STORY = 1.25
 """A ratio of peak memory this many times the usual one is said as well."""
 _WHERE_SPEED = {
@@ -75,8 +74,9 @@ def _peak_clause(view: View, context: Context, model: str) -> str:
 
 def peak_ratio(view: View, context: Context, model: str) -> tuple[str, Any | None]:
     """Metric and row of the ratio of peak memory at the usual workload."""
-    for metric in PEAK:
-        row = at(view.compared(metric, context), view.workload(metric, context), model)
+    names = [metric.name for metric in headlines()[PEAK]]
+    for name in names:
+        row = at(view.compared(name, context), view.workload(name, context), model)
         if row is not None:
-            return metric, row
-    return PEAK[-1], None
+            return name, row
+    return names[-1], None

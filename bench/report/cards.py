@@ -1,4 +1,4 @@
-"""The headline cards: five quantities, every model against the reference, with its interval."""
+"""The headline cards: a quantity each, every model against the reference, with its interval."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from bench.report.advice import PEAK
+from bench.core.metric import Metric, Unit
+from bench.core.metrics import headlines
 from bench.report.figures.canvas import Look
 from bench.report.notices import sentence
 from bench.report.table import Table
@@ -64,7 +65,7 @@ class Card:
 
 
 def cards(view: View) -> list[Card]:
-    """The five cards of the page's top."""
+    """The cards of the page's top, one per headline that metrics declare."""
     return _cards(view, view.headlined or [view.reference])
 
 
@@ -91,43 +92,26 @@ def _cell(entry: Entry) -> str:
 
 def _cards(view: View, models: list[str]) -> list[Card]:
     context = view.contexts[0]
-    peak = next((m for m in PEAK if len(view.values(m, context))), PEAK[-1])
-    wanted = (
-        ("Stored parameters", "stored_parameters", "counted exactly", "parameters"),
-        (*_disk(view, context), "parameters"),
-        ("Peak memory", peak, _peak_words(peak), "memory"),
-        ("Latency", "latency", "median of all samples", "latency"),
-        ("Throughput", "throughput_sequences", "sequences per second", "throughput"),
-    )
-    return [_card(view, context, models, *row) for row in wanted]
+    return [_card(view, context, models, _chosen(view, context, m)) for m in headlines().values()]
 
 
-def _disk(view: View, context: Context) -> tuple[str, str, str]:
-    """Checkpoints as downloaded where every model has one, else the bytes of the weights."""
-    known = view.values("checkpoint_bytes", context)
-    if len(known) and set(view.models) <= set(known["model"]):
-        return "Weights on disk", "checkpoint_bytes", "the checkpoint file"
-    return "Weights on disk", "weight_bytes", "bytes of the weights alone, counted"
+def _chosen(view: View, context: Context, metrics: list[Metric]) -> Metric:
+    """The first that every model has, else the last that any has, else the last."""
+    having = {m.name: set(view.values(m.name, context)["model"]) for m in metrics}
+    whole = [m for m in metrics if set(view.models) <= having[m.name]]
+    some = [m for m in metrics if having[m.name]]
+    return whole[0] if whole else (some or metrics)[-1]
 
 
-def _peak_words(metric: str) -> str:
-    return "peak RSS above the libraries" if metric == "peak_rss_bytes" else "CUDA allocator’s peak"
-
-
-def _card(
-    view: View,
-    context: Context,
-    models: list[str],
-    title: str,
-    metric: str,
-    what: str,
-    suite: str,
-) -> Card:
-    values, ratios = view.values(metric, context), view.compared(metric, context)
+def _card(view: View, context: Context, models: list[str], metric: Metric) -> Card:
+    shown = metric.headline
+    if shown is None:
+        raise AssertionError(f"{metric.name} is no headline")
+    values, ratios = view.values(metric.name, context), view.compared(metric.name, context)
     if values.empty:
-        return Card(title, what, [], f"not measured: bench run {suite}")
+        return Card(shown.title, shown.what, [], f"not measured: bench run {shown.suite}")
     workload = _workload(view, metric, context, values)
-    place = f"{what}, {workload_text(*workload)}" if _varies(metric) else what
+    place = f"{shown.what}, {workload_text(*workload)}" if shown.varies else shown.what
     entries = []
     for model in models:
         own, row = at(values, workload, model), at(ratios, workload, model)
@@ -138,20 +122,17 @@ def _card(
         else:
             base = at(values, workload, view.reference)
             entries.append(_entry(view, metric, row, (own, base)))
-    return Card(title, place, entries)
+    return Card(shown.title, place, entries)
 
 
-def _varies(metric: str) -> bool:
-    """Whether the metric depends on the workload."""
-    return metric not in ("stored_parameters", "weight_bytes", "checkpoint_bytes")
-
-
-def _workload(view: View, metric: str, context: Context, values: pd.DataFrame) -> tuple[int, int]:
-    """The usual workload; for throughput the largest batch of its length that most models have."""
-    usual = view.workload(metric, context)
+def _workload(
+    view: View, metric: Metric, context: Context, values: pd.DataFrame
+) -> tuple[int, int]:
+    """The usual workload; for a rate the largest batch of its length that most models have."""
+    usual = view.workload(metric.name, context)
     if usual is None:
-        raise AssertionError(f"no workload of {metric}")  # the caller has rows of it
-    if metric != "throughput_sequences":
+        raise AssertionError(f"no workload of {metric.name}")  # the caller has rows of it
+    if metric.unit is not Unit.PER_SECOND:
         return usual
     models = values[values["seq_len"] == usual[1]].groupby("batch_size")["model"].nunique()
     return int(models[models == models.max()].index.max()), usual[1]
@@ -162,26 +143,27 @@ def _alone(view: View, model: str, own: Any) -> Entry:
     return Entry(view.names[model], quantity(own.value, own.unit), "", words, "", None)
 
 
-def _entry(view: View, metric: str, row: Any, pair: tuple[Any, Any]) -> Entry:
+def _entry(view: View, metric: Metric, row: Any, pair: tuple[Any, Any]) -> Entry:
     own, base = pair
-    if metric == "stored_parameters":
-        words = fewer(row.ratio)
-    elif metric == "latency":
-        words = change(row, "slower", "faster")
-    elif metric == "throughput_sequences":
-        words = change(row, "more", "less")
-    else:
-        words = _smaller_or_not(row)
     values = f"{quantity(own.value, own.unit)} against {quantity(base.value, base.unit)}"
     exact = row.low == row.high
     return Entry(
         view.names[row.model],
         times(row.ratio, row.low, row.high),
         EXACT if exact else bounds(row.low, row.high),
-        words,
+        _in_words(metric.unit, row),
         values,
         _strip(row, Look(view.models).colour(row.model)),
     )
+
+
+def _in_words(unit: Unit, row: Any) -> str:
+    """What a ratio says of values in this unit."""
+    if unit is Unit.COUNT:
+        return fewer(row.ratio)
+    if unit is Unit.SECONDS:
+        return change(row, "slower", "faster")
+    return _smaller_or_not(row) if unit is Unit.BYTES else change(row, "more", "less")
 
 
 def _strip(row: Any, colour: str) -> Strip:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 
 from bench.core.english import several
+from bench.core.metric import Disturbance
 from bench.core.metrics import METRICS
 from bench.report.table import Table
 from bench.report.view import View, workload_text
 from bench.wording.numbers import NBSP, count, quantity, significant
 
-DISTURBANCES: tuple[tuple[str, Callable[[pd.Series], float], str], ...] = (
-    ("steal_time", pd.Series.sum, "in total"),
-    ("involuntary_switches", pd.Series.sum, "in total"),
-    ("major_page_faults", pd.Series.sum, "in total"),
-    ("load_average", pd.Series.max, "at most"),
-)
-"""Metric, how its repeats are put together, and the words for that."""
+TOGETHER = {Disturbance.TOTAL: "sum", Disturbance.HIGHEST: "max"}
+"""How the values of all processes make up that of the run."""
 
 
 def disturbance_table(view: View) -> Table | None:
@@ -28,18 +23,18 @@ def disturbance_table(view: View) -> Table | None:
     # The models of a workload share a process, and so its counters: each is counted once.
     columns = ["model", "suite", "batch_size", "seq_len"]
     measured = view.run.measurements.join(view.plan.set_index("case")[columns], on="case")
-    for name, together, words in DISTURBANCES:
+    for name, metric in METRICS.items():
         found = measured[measured["metric"] == name]
-        if found.empty:
+        if metric.disturbance is None or found.empty:
             continue
         own = found[found["model"] == found["model"].iloc[0]]
-        unit = METRICS[name].unit.value
+        together = own["value"].agg(TOGETHER[metric.disturbance])
         worst = own.loc[own["value"].idxmax()]
         rows.append(
             [
-                METRICS[name].title,
-                f"{quantity(float(together(own['value'])), unit)} {words}",
-                quantity(float(worst["value"]), unit),
+                metric.title,
+                f"{quantity(float(together), metric.unit.value)} {metric.disturbance.value}",
+                quantity(float(worst["value"]), metric.unit.value),
                 _where(worst) if worst["value"] else "–",
             ]
         )

@@ -52,9 +52,9 @@ def render(views: list[View], main: View, parts: list[Section]) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     from bench.report.cards import STRIP, cards, table
+    from bench.report.case_tables import FILTERS
     from bench.report.downloads import downloads
     from bench.report.notices import notices
-    from bench.report.tables import FILTERS
     from bench.report.verdict import verdict
     from bench.wording.numbers import day
 

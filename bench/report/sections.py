@@ -9,13 +9,14 @@ from typing import Any
 from bench.core.english import several
 from bench.report import capacity, comparison, published, variants
 from bench.report import several_runs as runs
+from bench.report.case_tables import case_tables
 from bench.report.disturbances import disturbance_table, in_words
+from bench.report.environment_table import environment_table, sanity_table
 from bench.report.figures.canvas import style
 from bench.report.figures.registry import MOST_CONTEXTS, Placed, place_on_page
 from bench.report.notices import sentence, warnings_left
 from bench.report.questions import answers
 from bench.report.table import Table
-from bench.report.tables import case_tables, environment_table, sanity_table
 from bench.report.view import View
 from bench.wording.numbers import count
 from bench.wording.sentences import launch_bound

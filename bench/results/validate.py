@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bench.core.case import Status, Stop, group_of
-from bench.core.metrics import METRICS, Unit, metric
+from bench.core.metric import Unit
+from bench.core.metrics import METRICS, metric
 from bench.results.schema import ABSENT, IDENTITY
 
 if TYPE_CHECKING:

@@ -128,7 +128,7 @@ def _measured_rows(run: Run, plan: pd.DataFrame) -> Iterable[Ratio]:
     """Ratios of counted and read values; a value that was not timed in rounds has rounds = 0."""
     if plan.empty:  # one model: nothing to compare
         return
-    comparable = {name for name, m in METRICS.items() if m.better}
+    comparable = {name for name, m in METRICS.items() if m.is_compared}
     wide = run.measurements[_whole(run.measurements["metric"]).isin(comparable)]
     pairs = wide.assign(reference=_partners(wide["case"], plan)).merge(
         wide[["case", "process", "metric", "value"]],

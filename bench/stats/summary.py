@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bench.core.metrics import NOISE_BOUND, Unit, metric
+from bench.core.metric import Unit
+from bench.core.metrics import NOISE_BOUND, metric
 from bench.results.planned import plan_table
 from bench.results.store import SUMMARY, Run
 from bench.stats.intervals import Interval, _median_interval, mean_interval, percentile_interval
@@ -108,7 +109,7 @@ def _measured(name: str, values: np.ndarray) -> Interval:
         return Interval(
             float(np.median(values)), *((low, high) if low != high else (math.nan,) * 2)
         )
-    if metric(name).unit is Unit.SECONDS and metric(name).better and (values > 0).all():
+    if metric(name).unit is Unit.SECONDS and metric(name).is_compared and (values > 0).all():
         middle, log = float(np.median(values)), mean_interval(np.log(values).tolist())
         spread = math.exp(log.high - log.value)
         return Interval(middle, middle / spread, middle * spread)

@@ -12,7 +12,7 @@ from rich.console import Console
 from bench.core.axes import Variant
 from bench.core.case import Case, Compares, Workload
 from bench.core.english import counted
-from bench.core.metrics import LARGEST
+from bench.core.metrics import LARGEST, METRICS
 from bench.plan.estimate import Estimate
 from bench.results.schema import IDENTITY
 from bench.terminal.progress import place_name
@@ -22,33 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.stats.speedups import Gain
-
-
-SHOWN = (
-    "stored_parameters",
-    "applied_parameters",
-    "flops",
-    "weight_bytes",
-    "latency",
-    "throughput_sequences",
-    "energy_per_sequence",
-    "throughput_words",
-    "tokenize_time",
-    "tokens_per_word",
-    "peak_activation_bytes",
-    "peak_rss_bytes",
-    "cuda_peak_allocated_bytes",
-    "cuda_process_bytes",
-    "largest_batch",
-    "load_time",
-    "cold_start",
-    "cold_import",
-    "cold_device",
-    "cold_weights",
-    "first_forward",
-    "second_forward",
-)
-"""Metrics in the table at the end of a run; all others are in summary.csv."""
 
 
 MISSING = "-"
@@ -114,13 +87,13 @@ def _results(
     summary: pd.DataFrame, ratios: pd.DataFrame, models: Sequence[str]
 ) -> Iterator[tuple[str, str, dict[str, str], dict[str, str]]]:
     """Per workload and shown metric: the workload, the title, and by model its value and ratio."""
-    from bench.core.metrics import METRICS
     from bench.stats.ratios import variant_of
     from bench.stats.summary import noisy
     from bench.wording.sentences import interval
 
     where = [c for c in IDENTITY if c not in ("model", "weights")] + ["metric"]
-    shown = summary[summary["metric"].isin(SHOWN)]
+    rows_of = {name for name, one in METRICS.items() if one.in_terminal}
+    shown = summary[summary["metric"].isin(rows_of)]
     found = {tuple(key): rows for key, rows in ratios.groupby(where)}
     loud = set(noisy(summary)["case"])
     searches = set(summary.loc[summary["metric"] == LARGEST, "suite"])

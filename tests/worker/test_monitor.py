@@ -12,8 +12,8 @@ from bench.core.events import Phase
 from bench.machine.doctor import Doctor
 from bench.machine.gpu import NO_READING
 from bench.machine.kernel import Kernel
+from bench.report.case_tables import case_tables
 from bench.report.disturbances import disturbance_table
-from bench.report.tables import case_tables
 from bench.report.view import View
 from bench.results import store as records
 from bench.stats import noise_causes as noise

@@ -261,7 +261,7 @@ def test_each_noisy_case_is_marked_in_the_table(tmp_path):
     walls = {c.id: [WILD if c.model == "albert" else [0.1] * 7] * 2 for c in pair()}
     write_run(tmp_path / "run", pair(), walls)
     (table,) = case_tables([View.of(tmp_path / "run")])
-    status, noise = (table.columns.index(name) for name in ("Status", "Noise, %"))
+    status, noise = (table.columns.index(name) for name in ("Status", "IQR/median, %"))
     assert [row[status] for row in table.rows] == ["ok", "ok, noisy"]
     assert [float(row[noise]) > 10 for row in table.rows] == [False, True]
 

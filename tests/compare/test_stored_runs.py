@@ -27,11 +27,11 @@ def counts(value, **more):
 
 
 def finished_run(directory, cases, walls=None, **facts):
-    """A run whose cases say how many repeats gave data."""
+    """A run whose cases say how many processes gave data."""
     run = write_run(directory, cases, walls, **facts)
     writer = records.open_run(directory, resume=True)
-    repeats = run.cases["case"].map({name: len(r) for name, r in (walls or {}).items()})
-    writer.write_table("cases", run.cases.assign(repeats=repeats.fillna(1).astype(int)))
+    processes = run.cases["case"].map({name: len(r) for name, r in (walls or {}).items()})
+    writer.write_table("cases", run.cases.assign(processes=processes.fillna(1).astype(int)))
     writer.close()
 
 

@@ -28,6 +28,9 @@ RECOMPILATIONS = 10_000
 COMPILED = "TORCHINDUCTOR_CACHE_DIR"
 """The environment variable that tells torch where to keep what it compiled."""
 
+KERNELS = "TRITON_CACHE_DIR"
+"""The same for Triton. The first compilation of a process sets it, for all that follow."""
+
 COMPILERS = {"darwin": "clang++", "win32": "cl"}
 """By system what torch.compile builds its kernels for the CPU with, unless CXX names another; g++
 where none is named."""
@@ -98,13 +101,16 @@ def compiling(variant: Variant, case: str) -> Iterator[None]:
     from torch._inductor.runtime.cache_dir_utils import cache_dir
     from torch._inductor.utils import clear_caches
 
-    common = cache_dir()
+    common, kernels = cache_dir(), os.environ.pop(KERNELS, None)
     clear_caches()
     os.environ[COMPILED] = str(Path(common) / sha256(case.encode()).hexdigest()[:16])
     try:
         yield
     finally:
         os.environ[COMPILED] = common
+        os.environ.pop(KERNELS, None)
+        if kernels is not None:
+            os.environ[KERNELS] = kernels
 
 
 def _is_flash(variant: Variant, device: str) -> bool:

@@ -16,6 +16,8 @@ pytestmark = [
 ]
 RUN = Path(kit.__file__).with_name("run.sh")
 NOT_ON_A_CPU = {"cold_l2"}
+JUDGES = {"crosscheck", "selftest"}
+"""Steps that judge times, and may fail on a machine that others use."""
 HANGS = 'add hangs 1\nstep_hangs() { sleep 600; }\nORDER=(hangs "${ORDER[@]:0:${#ORDER[@]}-1}")\n'
 """A step that never ends, before all others."""
 
@@ -40,10 +42,12 @@ def test_every_step_runs_after_one_that_hangs(out):
     steps = json.loads((out / "summary.json").read_text())["steps"]
     states = {s["step"]: s["state"] for s in steps}
     assert states.pop("hangs") == "cut"
-    bad = {s["step"]: s for s in steps if states.get(s["step"], "ok") not in ("ok", "skipped")}
-    assert not bad
+    for name in JUDGES:
+        assert states.pop(name) in ("ok", "failed", "skipped")
     assert {name for name, state in states.items() if state == "skipped"} == NOT_ON_A_CPU
-    assert len(states) > 10
+    bad = [s for s in steps if states.get(s["step"], "ok") not in ("ok", "skipped")]
+    assert not bad
+    assert len(states) >= 10
 
 
 def test_what_was_measured_comes_back_in_whole_archives(out):

@@ -100,6 +100,23 @@ def test_a_case_finds_nothing_of_another_compiled_and_its_own_again(tmp_path, mo
     assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(tmp_path)
 
 
+@pytest.mark.parametrize("before", [None, "/of/the/user"])
+def test_tritons_kernels_are_a_cases_own_too(tmp_path, monkeypatch, before):
+    """Torch sets Triton's place once in a process, for all that is compiled after."""
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    monkeypatch.delenv("TRITON_CACHE_DIR", raising=False)
+    if before:
+        monkeypatch.setenv("TRITON_CACHE_DIR", before)
+    places = set()
+    for name in ("first", "second"):
+        with torch_backend.compiling(COMPILED, name):
+            place = os.environ["TORCHINDUCTOR_CACHE_DIR"] + "/triton"
+            places.add(os.environ.setdefault("TRITON_CACHE_DIR", place))
+        assert os.environ.get("TRITON_CACHE_DIR") == before
+    assert len(places) == 2
+    assert before not in places
+
+
 def test_numerics_are_checked_in_the_first_process_only():
     """It does not change from process to process."""
     one = session([case()], repeat=2)

@@ -21,7 +21,8 @@ from bench.core.units import MS
 from bench.plan.options import Options
 from bench.plan.registry import pick_models, pick_suites
 from bench.runner.prepare import devices_here
-from bench.stats.intervals import ratio_interval
+from bench.stats.centres import exponential
+from bench.stats.intervals import quantile_interval
 from bench.worker.device import device_clock
 from bench.worker.measures.forward import CAPTURED
 from bench.worker.probe import software
@@ -140,7 +141,7 @@ def _agreement(
         status, reason = classify(error)
         failed = status is not Status.SKIPPED
         return Untimed(model.name, str(variant), workload, reason, failed)
-    seen = ratio_interval((), np.array(logs))
+    seen = exponential(quantile_interval(np.array(logs), 0.5))
     return Agreement(model.name, str(variant), workload, seen.value, seen.low, seen.high)
 
 

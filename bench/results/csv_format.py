@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from bench.results.schema import ABSENT, RENAMED
+from bench.results.schema import RENAMED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,21 +80,24 @@ def _word(value: str) -> str:
     return f"'{value}" if _STARTS_FORMULA.match(value) else value
 
 
-def decode(data: bytes, columns: Mapping[str, str]) -> pd.DataFrame:
+def decode(
+    data: bytes, columns: Mapping[str, str], absent: Mapping[str, Any] | None = None
+) -> pd.DataFrame:
     """The whole lines of `data` as a table of exactly `columns`, under the names of today.
 
-    Columns that are not known are left out; those of `ABSENT` that the file has not have its value.
+    Columns that are not known are left out; one that the file has not is filled as in `absent`.
     Raises ValueError, with a reason of one line, for anything that is not such a table.
     """
     import pandas as pd
 
+    absent = absent or {}
     text = data[: data.rfind(b"\n") + 1].decode("utf-8-sig").replace("\r\n", "\n")
     if not text:  # not yet made, or by a process that was killed before it wrote a line
         if b"\r" in data:
             raise ValueError("its lines end in CR: give the file as it was written")
         return pd.DataFrame({c: pd.Series(dtype=_DTYPES[kind]) for c, kind in columns.items()})
     lines = text.split("\n")[:-1]
-    names = _names(lines[0], columns)
+    names = _names(lines[0], columns, absent)
     kinds = [columns.get(name, "str") for name in names]
     row = re.compile(",".join(_CELLS[kind] for kind in kinds))
     for number, line in enumerate(lines[1:], start=2):
@@ -118,16 +121,16 @@ def decode(data: bytes, columns: Mapping[str, str]) -> pd.DataFrame:
     for column, words in RENAMED.items():
         if column in present:
             frame[column] = frame[column].replace(dict(words))
-    absent = {name: ABSENT[name] for name in columns if name not in present}
-    return frame.assign(**absent)[list(columns)]
+    filled = {name: absent[name] for name in columns if name not in present}
+    return frame.assign(**filled)[list(columns)]
 
 
-def _names(header: str, columns: Mapping[str, str]) -> list[str]:
+def _names(header: str, columns: Mapping[str, str], absent: Mapping[str, Any]) -> list[str]:
     """The columns of a file, in its own order, under the names of today."""
     names = [RENAMED["column"].get(name, name) for name in _split(header)]
     shown = f"in its first line {header[:80]!r}"
     for name in columns:
-        if name not in names and name not in ABSENT:
+        if name not in names and name not in absent:
             separator = next((s for s in ";\t" if s in header), None)
             hint = f": a spreadsheet has put {separator!r} for the commas" if separator else ""
             raise ValueError(f"no column {name!r} {shown}{hint}")

@@ -38,9 +38,11 @@ IDENTITY = {
 }
 """The columns that say which case a row is about; the same in every file made for people."""
 
-ABSENT: Mapping[str, Any] = {axis.name: axis.default for axis in fields(Variant)}
-"""What a row says in a column that its version of bench did not write yet: an axis that did not
-exist was at its default. Any other missing column is a fault of the file."""
+ABSENT: Mapping[str, Any] = {axis.name: str(axis.default) for axis in fields(Variant)}
+"""What a row says of an axis that its version of bench did not know: that it is at its default."""
+NEWER: Mapping[str, Mapping[str, Any]] = {"summary": {"processes": 0}}
+"""Columns that tables have not had from the start, and what stands in those of older runs. Any
+other missing column is a fault of the file."""
 
 CASES = {
     "case": "str",
@@ -93,6 +95,7 @@ SUMMARY = {
     "value": "float",
     **INTERVAL,
     "n": "int",
+    "processes": "int",
     "case": "str",
 }
 RATIOS = {

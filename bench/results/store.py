@@ -22,7 +22,17 @@ from typing import TYPE_CHECKING, Any
 
 from bench.core.errors import OutputError, UsageError
 from bench.results.csv_format import decode, encode
-from bench.results.schema import ABSENT, BATCHED, CASES, IDENTITY, RATIOS, RAW, SUMMARY, TABLES
+from bench.results.schema import (
+    ABSENT,
+    BATCHED,
+    CASES,
+    IDENTITY,
+    NEWER,
+    RATIOS,
+    RAW,
+    SUMMARY,
+    TABLES,
+)
 from bench.results.validate import check_environment, check_tables
 
 if TYPE_CHECKING:
@@ -283,7 +293,7 @@ def _read(directory: Path, table: str, damage: list[str]) -> pd.DataFrame:
     path = directory / f"{table}.csv"
     try:
         data = path.read_bytes() if path.exists() else b""
-        frame = decode(data, TABLES[table])
+        frame = decode(data, TABLES[table], {**ABSENT, **NEWER.get(table, {})})
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""How precisely each workload is known while a run goes on, from a number per case and repeat.
+"""How precisely each workload is known while a run goes on, from a few numbers per process.
 
 The samples themselves stay on disk: the memory of a run of days does not grow with them.
 """
@@ -9,18 +9,17 @@ import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import median
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from bench.core.case import Status, group_of
 from bench.results.store import Run
-from bench.stats.intervals import mean_interval
+from bench.stats.centres import log_intervals
+from bench.stats.moderated import Centre, centre
 from bench.stats.ratios import references
 
-if TYPE_CHECKING:
-    from bench.results.store import Run
-
-Minima = dict[int, float]
-"""Fastest sample of each round, in seconds."""
+Blocks = dict[int, float]
+"""Log of the median of each round's block."""
 
 
 @dataclass
@@ -28,30 +27,31 @@ class Looks:
     """What has been seen of each case; `reference` names the case that each is compared with."""
 
     reference: Mapping[str, str]
-    _latest: dict[str, tuple[int, Minima]] = field(default_factory=dict)
-    _ratios: dict[str, dict[int, float]] = field(default_factory=dict)
-    _alone: dict[str, dict[int, float]] = field(default_factory=dict)
+    _latest: dict[str, tuple[int, Blocks]] = field(default_factory=dict)
+    _ratios: dict[str, dict[int, Centre]] = field(default_factory=dict)
+    _alone: dict[str, dict[int, Centre]] = field(default_factory=dict)
     _compared: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for case, reference in self.reference.items():
             self._compared.setdefault(reference, []).append(case)
 
-    def add(self, case: str, repeat: int, samples: Iterable[tuple[int, float]]) -> None:
-        """Take in the samples of a case in a repeat: round and wall seconds of each."""
+    def add(self, case: str, process: int, samples: Iterable[tuple[int, float]]) -> None:
+        """Take in the samples of a case in a process: round and wall seconds of each."""
         walls: dict[int, list[float]] = {}
         for number, wall_s in samples:
-            walls.setdefault(number, []).append(wall_s)
-        every = [wall_s for block in walls.values() for wall_s in block]
-        if not every or median(every) <= 0:
+            if wall_s > 0:
+                walls.setdefault(number, []).append(wall_s)
+        if not walls:
             return
-        self._alone.setdefault(case, {})[repeat] = math.log(median(every))
-        minima = {number: min(block) for number, block in walls.items() if min(block) > 0}
-        self._latest[case] = (repeat, minima)
+        every = [wall_s for block in walls.values() for wall_s in block]
+        self._alone.setdefault(case, {})[process] = centre(np.log(every))
+        blocks = {number: math.log(median(block)) for number, block in walls.items()}
+        self._latest[case] = (process, blocks)
         for one, other in self._pairs(case):
-            logs = self._log_ratios(one, other, repeat)
+            logs = self._log_ratios(one, other, process)
             if logs:
-                self._ratios.setdefault(one, {})[repeat] = median(logs)
+                self._ratios.setdefault(one, {})[process] = centre(np.array(logs))
 
     def _pairs(self, case: str) -> list[tuple[str, str]]:
         """The comparisons that a case has a part in."""
@@ -59,13 +59,13 @@ class Looks:
             return [(case, self.reference[case])]
         return [(other, case) for other in self._compared.get(case, ())]
 
-    def _log_ratios(self, one: str, other: str, repeat: int) -> list[float]:
+    def _log_ratios(self, one: str, other: str, process: int) -> list[float]:
         """Log-ratios of the rounds that both cases have; none before both are there."""
         held = [self._latest.get(case, (0, {})) for case in (one, other)]
-        if any(at != repeat for at, _ in held):
+        if any(at != process for at, _ in held):
             return []
         (_, ours), (_, theirs) = held
-        return [math.log(ours[n] / theirs[n]) for n in ours if n in theirs]
+        return [ours[n] - theirs[n] for n in ours if n in theirs]
 
     def precise_groups(self, precision: float, failed: Collection[str] = ()) -> set[str]:
         """Groups of timed cases whose every ratio is known within +-`precision` (a fraction).
@@ -84,11 +84,13 @@ class Looks:
             if case not in failed and group_of(case) not in paired
         }
         widths: dict[str, float] = {}
-        for case, found in {**compared, **lone}.items():
-            interval = mean_interval(list(found.values()))
-            group, half = group_of(case), interval.high - interval.value
-            # An interval of one process has no bounds: NaN, which is never precise enough.
-            widths[group] = max(widths.get(group, 0.0), math.inf if math.isnan(half) else half)
+        for held in (compared, lone):
+            processes = {case: list(found.values()) for case, found in held.items()}
+            for case, interval in log_intervals(processes).items():
+                group, half = group_of(case), interval.high - interval.value
+                # One process knows nothing of others: it is never precise enough.
+                known = len(processes[case]) > 1 and not math.isnan(half)
+                widths[group] = max(widths.get(group, 0.0), half if known else math.inf)
         return {group for group, half in widths.items() if half <= precision}
 
 
@@ -97,8 +99,8 @@ def looks_of(run: Run) -> Looks:
     looks = Looks({str(case): str(other) for case, other in references(run)["reference"].items()})
     kept = run.samples[run.samples["phase"] == "sample"]
     for _, batch in kept.groupby(["process", "case"]):
-        case, repeat = str(batch["case"].iloc[0]), int(batch["process"].iloc[0])
-        looks.add(case, repeat, zip(batch["round"], batch["wall_s"], strict=True))
+        case, process = str(batch["case"].iloc[0]), int(batch["process"].iloc[0])
+        looks.add(case, process, zip(batch["round"], batch["wall_s"], strict=True))
     return looks
 
 

@@ -26,17 +26,22 @@ class Interval:
     high: float
 
 
+def bounds(found: Interval) -> tuple[float, float, float]:
+    """Value, low and high, as they stand in the tables."""
+    return found.value, found.low, found.high
+
+
 def mean_interval(values: Sequence[float]) -> Interval:
     """Mean with Student's t interval; one value alone has no bounds."""
     n, mean = len(values), float(np.mean(values))
     if n < 2:
         return Interval(mean, math.nan, math.nan)
-    half = _student(n - 1) * float(np.std(values, ddof=1)) / math.sqrt(n)
+    half = student(n - 1) * float(np.std(values, ddof=1)) / math.sqrt(n)
     return Interval(mean, mean - half, mean + half)
 
 
 @cache
-def _student(freedom: int) -> float:
+def student(freedom: float) -> float:
     """Two-sided quantile of Student's t (cached: scipy takes far longer than our arithmetic)."""
     return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
 
@@ -90,24 +95,8 @@ def percentile_interval(
         return whole
     tail = float(ndtri(quantile)) ** 2 * between / (between + within)
     error = math.sqrt(between * (1 / count + tail / (2 * (count - 1))))
-    reach = math.exp(_student(count - 1) * error)
+    reach = math.exp(student(count - 1) * error)
     # In this order an unknown bound, which is NaN, stays unknown.
     return Interval(
         whole.value, min(whole.low, whole.value / reach), max(whole.high, whole.value * reach)
     )
-
-
-def _median_interval(samples: FloatArray, medians: FloatArray) -> Interval:
-    """Median of all samples; its interval is the spread of the processes' `medians` around it."""
-    value = float(np.median(samples))
-    if len(medians) < 2 or not (medians > 0).all():
-        return quantile_interval(samples, 0.5)
-    spread = mean_interval(np.log(medians).tolist())
-    half = spread.high - spread.value
-    return Interval(value, value * math.exp(-half), value * math.exp(half))
-
-
-def ratio_interval(medians: Sequence[float], rounds: FloatArray) -> Interval:
-    """A ratio from log-ratios: mean of the processes' `medians`; of one process, its `rounds`."""
-    log = mean_interval(medians) if len(medians) > 1 else quantile_interval(rounds, 0.5)
-    return Interval(math.exp(log.value), math.exp(log.low), math.exp(log.high))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,30 +15,32 @@ from bench.core.english import counted
 from bench.core.metrics import METRICS, metric
 from bench.results.planned import plan_table
 from bench.results.store import RATIOS, Run
-from bench.stats.intervals import Interval, mean_interval, ratio_interval
+from bench.stats.centres import case_intervals, centres, exponential, inverse, of_values
+from bench.stats.intervals import FloatArray, Interval, bounds
 
 TIMED = {"latency": "wall_s", "cpu_time": "cpu_s"}
 """Timed metrics and the column of samples they come from."""
 
 
 def round_log_ratios(samples: pd.DataFrame, plan: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Log-ratios of block minima against the reference: case, repeat, round, log_ratio.
+    """Log-ratios of the medians of blocks against the reference: case, process, round, log.
 
-    `plan` has a row per case with columns `group` and `reference` (the case it is compared with).
+    Not of minima, which favour the case that spreads more. `plan` has a row per case with columns
+    `group` and `reference` (the case it is compared with).
     """
     kept = samples[samples["phase"] == "sample"]
-    fastest = kept.groupby(["case", "process", "round"], sort=False)[column].min()
-    minima = fastest[fastest > 0].rename("value").reset_index()
-    minima["reference"] = _partners(minima["case"], plan)
-    pairs = minima.merge(
-        minima[["case", "process", "round", "value"]],
+    middle = kept.groupby(["case", "process", "round"], sort=False)[column].median()
+    blocks = middle[middle > 0].rename("value").reset_index()
+    blocks["reference"] = _partners(blocks["case"], plan)
+    pairs = blocks.merge(
+        blocks[["case", "process", "round", "value"]],
         left_on=["reference", "process", "round"],
         right_on=["case", "process", "round"],
         suffixes=("", "_reference"),
     )
     pairs = pairs[pairs["case"] != pairs["reference"]]
-    pairs["log_ratio"] = np.log(pairs["value"] / pairs["value_reference"])
-    return pairs[["case", "process", "round", "log_ratio"]]
+    pairs["log"] = np.log(pairs["value"] / pairs["value_reference"])
+    return pairs[["case", "process", "round", "log"]]
 
 
 def references(run: Run) -> pd.DataFrame:
@@ -83,40 +84,43 @@ def _partners(cases: pd.Series[str], plan: pd.DataFrame) -> pd.Series[str]:
 
 
 def ratios(run: Run) -> pd.DataFrame:
-    """One row per case and metric (columns of records.RATIOS), model over reference model."""
+    """One row per case and metric (columns of schema.RATIOS), model over reference model."""
     plan = references(run)
     rows = [*_paired_rows(run, plan), *_measured_rows(run, plan)]
-    table = pd.DataFrame(
-        rows, columns=["case", "metric", "ratio", "low", "high", "rounds", "processes"]
-    )
+    table = pd.DataFrame(rows, columns=Ratio._fields)
     order = {case: i for i, case in enumerate(plan.index)}
     table = table.sort_values("case", key=lambda c: c.map(order), kind="stable")
     identity = plan.drop(columns="reference").rename(columns={"against": "reference"})
     return table.join(identity, on="case")[list(RATIOS)].reset_index(drop=True)
 
 
-Ratio = tuple[str, str, float, float, float, int, int]
+class Ratio(NamedTuple):
+    """A row of the ratios, without what the plan knows of its case."""
+
+    case: str
+    metric: str
+    ratio: float
+    low: float
+    high: float
+    rounds: int
+    processes: int
 
 
-def _paired_rows(run: Run, plan: pd.DataFrame) -> Iterable[Ratio]:
+def _paired_rows(run: Run, plan: pd.DataFrame) -> Iterator[Ratio]:
     for name, column in TIMED.items():
-        told = run.samples
-        if name == "cpu_time":  # see _timed_rows
-            told = told[told["host_s"].isna()]
-        logs = round_log_ratios(told, plan, column)
-        # All at once, since a groupby per case would take most of the time of a long run's page.
-        of_repeats = logs.groupby(["case", "process"], sort=False)["log_ratio"].median()
-        by_case = {str(c): m.tolist() for c, m in of_repeats.groupby(level="case", sort=False)}
-        for case, rounds in logs.groupby("case", sort=False)["log_ratio"]:
-            medians = by_case[str(case)]
-            found, repeats = ratio_interval(medians, rounds.to_numpy()), len(medians)
-            yield str(case), name, found.value, found.low, found.high, len(rounds), repeats
+        samples = run.samples
+        if name == "cpu_time":  # see summary: beside a device the CPU mostly waits for it
+            samples = samples[samples["host_s"].isna()]
+        found = centres(round_log_ratios(samples, plan, column))
+        for case, interval in case_intervals(found).items():
+            behind = sum(one.rounds for one in found[case]), len(found[case])
+            yield Ratio(case, name, *bounds(interval), *behind)
             if name == "latency":
-                rate = (1 / found.value, 1 / found.high, 1 / found.low)
-                own_lengths = plan.loc[str(case), "seq_len"] == OWN_LENGTHS
-                derived_names = ("throughput_sequences", "throughput_tokens")
-                for derived in derived_names[: 1 if own_lengths else 2]:
-                    yield str(case), derived, *rate, len(rounds), repeats
+                rates = ["throughput_sequences", "throughput_tokens"]
+                if plan.loc[case, "seq_len"] == OWN_LENGTHS:
+                    rates.pop()
+                for derived in rates:
+                    yield Ratio(case, derived, *bounds(inverse(interval)), *behind)
 
 
 def _whole(metrics: pd.Series[str]) -> pd.Series[str]:
@@ -124,7 +128,7 @@ def _whole(metrics: pd.Series[str]) -> pd.Series[str]:
     return metrics.str.replace(r"\..*", "", regex=True)
 
 
-def _measured_rows(run: Run, plan: pd.DataFrame) -> Iterable[Ratio]:
+def _measured_rows(run: Run, plan: pd.DataFrame) -> Iterator[Ratio]:
     """Ratios of counted and read values; a value that was not timed in rounds has rounds = 0."""
     if plan.empty:  # one model: nothing to compare
         return
@@ -137,10 +141,20 @@ def _measured_rows(run: Run, plan: pd.DataFrame) -> Iterable[Ratio]:
         suffixes=("", "_reference"),
     )
     pairs = pairs[(pairs["value"] > 0) & (pairs["value_reference"] > 0)]
-    for (case, name), values in pairs.groupby(["case", "metric"], sort=False):
-        logs = np.log(values["value"] / values["value_reference"])
-        found = mean_interval(list(logs))
+    pairs = pairs.assign(ratio=pairs["value"] / pairs["value_reference"])
+    for name, values in pairs.groupby("metric", sort=False):
+        found = of_values(values, "ratio")
         if metric(str(name)).exact:
-            found = Interval(found.value, float(logs.min()), float(logs.max()))
-        bounds = (math.exp(found.value), math.exp(found.low), math.exp(found.high))
-        yield str(case), str(name), *bounds, 0, len(values)
+            intervals = {
+                str(case): exponential(mean_and_range(np.log(own.to_numpy())))
+                for case, own in values.groupby("case", sort=False)["ratio"]
+            }
+        else:
+            intervals = case_intervals(found)
+        for case, interval in intervals.items():
+            yield Ratio(case, str(name), *bounds(interval), 0, len(found[case]))
+
+
+def mean_and_range(values: FloatArray) -> Interval:
+    """The mean between the least and the greatest: what is counted does not spread by chance."""
+    return Interval(float(np.mean(values)), float(np.min(values)), float(np.max(values)))

@@ -41,7 +41,7 @@ def summary(n=1000, **values):
     ("values", "words"),
     [
         ({"latency_mean": 2.0, "latency_p99": 1.0}, "mean of 2 s is above the p99 of 1 s"),
-        ({"latency": 2.0, "latency_p90": 1.0}, "latency (2 s) is above latency_p90 (1 s)"),
+        ({"latency_p90": 2.0, "latency_p95": 1.0}, "latency_p90 (2 s) is above latency_p95 (1 s)"),
         ({"latency": 1.0, "cpu_time": 2.5}, "more than 2 threads can use"),
         ({"flops": 100, "flops_counted": 90}, "90 FLOPs were counted where the formula gives 100"),
         (

@@ -146,8 +146,9 @@ def test_many_models_stand_below_each_other(tmp_path, width):
     assert lines[1] == "latency: batch 1, 16 tokens (cpu)"
     assert lines[2].split() == ["Latency", "(median)"]
     assert [line.split()[0] for line in lines[3:8]] == names
-    assert lines[3].split() == ["bert", "10.0", "ms", "±0.0%"]
-    assert " ".join(lines[4].split()[1:]) == "20.1 ms ±3% 2.01x [1.94, 2.07]"
+    assert lines[3].split()[:3] == ["bert", "10.0", "ms"]
+    assert " ".join(lines[4].split()[1:3]) == "20.1 ms"
+    assert " 2.01x [" in lines[4]
     assert not any("…" in line or len(line) > width for line in lines)
 
 

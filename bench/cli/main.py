@@ -258,22 +258,22 @@ def plot(
 
 @app.command()
 def selftest() -> None:
-    """Measure the harness itself: its overhead, a known delay, equal sides, a known allocation."""
+    """Measure the harness itself: its overhead, a known delay, an A/A test, a known allocation."""
     from bench.checks import selftest as checks
 
     raise typer.Exit(checks.main())
 
 
 @app.command()
-def agree(
+def crosscheck(
     model: Models = [],  # noqa: B006 - typer copies it
     device: Device = "cpu",
     threads: Threads = None,
 ) -> None:
-    """Hold our times of every variant against torch's own timer (CUDA: plain events), in turn."""
-    from bench.checks import crosscheck as agreement
+    """Compare our times of every variant with other timers': torch's; on CUDA events, do_bench."""
+    from bench.checks import crosscheck as checks
 
-    raise typer.Exit(agreement.main(tuple(model), device, wanted_threads(threads)))
+    raise typer.Exit(checks.main(tuple(model), device, wanted_threads(threads)))
 
 
 @app.command()

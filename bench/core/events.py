@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from bench.core.axes import Variant
 from bench.core.case import Status
 from bench.core.plain import from_plain, to_plain
 
@@ -111,10 +112,47 @@ class Verified:
 
 
 @dataclass(frozen=True)
+class Packages:
+    """What a variant needs beyond torch on a type of device: version by package."""
+
+    variant: Variant
+    device: str
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Software:
-    """Versions and devices as a worker sees them."""
+    """Versions and devices as a worker sees them, with the packages of the variants asked for."""
 
     facts: Row
+    packages: tuple[Packages, ...] = ()
+
+
+class Quantity(str, Enum):
+    """What the self-test measures, of which the true value or a limit is known."""
+
+    OVERHEAD = "overhead"  # seconds per sample of a do-nothing forward
+    ROUND_READING = "round-reading"  # seconds to read the machine's state, once a round
+    ADDED_DELAY = "added-delay"  # seconds by which one forward is longer than another
+    ALLOCATION = "allocation"  # peak activation bytes
+
+
+@dataclass(frozen=True)
+class Known:
+    """What was measured of such a quantity, from so many samples."""
+
+    quantity: Quantity
+    value: float
+    samples: int
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A case timed our way and another `way` in turn: log of our time over the other, by round."""
+
+    case: str
+    way: str
+    log_ratios: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -146,6 +184,8 @@ Event = (
     | Failed
     | Verified
     | Software
+    | Known
+    | Compared
     | Finished
     | Ended
 )

@@ -42,7 +42,7 @@ def _hints(kind: type) -> dict[str, Any]:
 def _read(kind: Any, data: Any, where: str) -> Any:
     if get_origin(kind) is not None:
         return _read_generic(get_origin(kind), get_args(kind), data, where)
-    if kind is Any:
+    if kind in (Any, object):
         return data
     if is_dataclass(kind):
         return _read_dataclass(kind, _checked(data, (dict,), where), where)

@@ -16,15 +16,25 @@ import psutil
 from bench.machine.kernel import Kernel
 
 SETTINGS = (
-    *("MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD"),
-    *("OMP_", "KMP_", "GOMP_", "MKL_", "ONEDNN_", "DNNL_", "ATEN_"),
-    *("TORCHINDUCTOR_", "PYTORCH_", "TORCH_ALLOW_TF32", "NVIDIA_TF32", "CUBLAS"),
-    *("CUDA_LAUNCH_BLOCKING", "CUDA_DEVICE_MAX_CONNECTIONS", "CUDA_MODULE_LOADING"),
+    *("MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD", "PYTHONMALLOC", "THP_MEM_ALLOC_ENABLE"),
+    *("JEMALLOC_", "MIMALLOC_", "TCMALLOC_"),
+    *("OMP_", "KMP_", "GOMP_", "MKL_", "ONEDNN_", "DNNL_", "ATEN_", "OPENBLAS_", "BLIS_"),
+    *("VECLIB_", "LRU_CACHE_CAPACITY"),
+    *("PYTORCH_", "TORCHDYNAMO_", "TORCHINDUCTOR_", "TORCH_ALLOW_TF32", "TORCH_BLAS_"),
+    *("TORCH_COMPILE_", "TORCH_CUDNN_", "TORCH_LINALG_", "TRITON_", "FLASH_ATTENTION_"),
+    *("ORT_", "OPENVINO_", "OV_"),
+    *("CUBLAS", "CUDNN_", "NVIDIA_TF32", "CUDA_LAUNCH_BLOCKING", "CUDA_DEVICE_MAX_CONNECTIONS"),
+    *("CUDA_MODULE_LOADING", "CUDA_MPS_", "CUDA_FORCE_PTX_JIT", "CUDA_DISABLE_PTX_JIT"),
 )
-"""How the environment variables begin that move seconds or memory: of the C library's allocator,
-of the libraries that compute, of torch and of CUDA."""
-OURS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TORCHINDUCTOR_CACHE_DIR")
-"""Those that every worker is given anew."""
+"""How the environment variables begin that change seconds or memory: those of allocators (the last
+is torch's, on ARM), of the libraries that compute, of torch and its compilers, of other backends,
+and of CUDA."""
+IGNORED = (
+    *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TORCHINDUCTOR_CACHE_DIR"),
+    "TRITON_CACHE_DIR",
+)
+"""Those that every worker is given anew, and where compiled kernels are kept."""
+HUGE_PAGES = "sys/kernel/mm/transparent_hugepage/enabled"
 
 
 def default_threads() -> int:
@@ -45,6 +55,7 @@ def machine() -> dict[str, Any]:
         "os": f"{platform.system()} {platform.release()}",
         "architecture": platform.machine(),
         "settings": settings(os.environ),
+        "huge_pages": huge_pages(Kernel()),
     }
 
 
@@ -53,9 +64,15 @@ def settings(variables: Mapping[str, str]) -> str:
     found = {
         name: " ".join(Path(part).name for part in re.split(r"[\s:]+", value))
         for name, value in sorted(variables.items())
-        if name.startswith(SETTINGS) and name not in OURS
+        if name.startswith(SETTINGS) and name not in IGNORED
     }
     return " ".join(f"{name}={value}" for name, value in found.items())
+
+
+def huge_pages(kernel: Kernel) -> str:
+    """Who gets transparent huge pages: `always`, `madvise` (who asks), `never`; "" if unknown."""
+    chosen = re.search(r"\[(\w+)\]", kernel.text(HUGE_PAGES) or "")
+    return chosen[1] if chosen else ""
 
 
 def _known(read: Callable[[], int | None]) -> int | None:
@@ -75,6 +92,9 @@ def fingerprint(hardware: dict[str, Any], programs: dict[str, Any], threads: int
         "threads": threads,
         # Absent where there are none, as in runs from before they were recorded.
         **({"settings": hardware["settings"]} if hardware.get("settings") else {}),
+        **({"packages": programs["packages"]} if programs.get("packages") else {}),
+        # Nothing that runs here asks for them, so that the other two are alike.
+        **({"huge_pages": "always"} if hardware.get("huge_pages") == "always" else {}),
         **{k: programs[k] for k in ("python", "torch", "transformers", "cpu_capability", "cuda")},
         "gpus": [gpu["name"] for gpu in programs["gpus"]],
     }

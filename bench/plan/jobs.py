@@ -122,10 +122,6 @@ def identity(case: Case, sources: dict[str, Source]) -> dict[str, Any]:
     }
 
 
-PROBE = "probe"
-"""Sent instead of a job: report the software and devices, nothing else."""
-
-
 STARTED = "BENCH_STARTED_NS"
 """The environment variable that tells a process when it was started."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from bench.core.architecture import Model, Weights
 from bench.core.case import Case
 from bench.core.english import several
 from bench.core.errors import UsageError
+from bench.core.events import Software
 from bench.machine import fingerprint as environment
 from bench.plan.corpus import Text
 from bench.plan.corpus import read as read_text
@@ -79,7 +80,8 @@ def prepare(
     text = read_text(Path(options.text)) if options.text else None
     models = pick_models(options.models)
     # Cheap checks come before the download and the probe: a typo is answered at once.
-    make_cases(suites, models, dataclasses.replace(options, devices=options.devices or ("cpu",)))
+    devices = options.devices or ("cpu",)
+    likely, _ = make_cases(suites, models, dataclasses.replace(options, devices=devices))
     checkpoints: dict[str, Checkpoint | None] = {}
     reasons: dict[str, str] = {}
     for i, model in enumerate(models):
@@ -88,8 +90,8 @@ def prepare(
         checkpoints[model.name] = found
         if model.architecture is None and found is not None:
             models[i] = dataclasses.replace(model, architecture=read_architecture(found.directory))
-    software = environment.machine(), probe()
-    options = dataclasses.replace(options, devices=devices_here(options.devices, software[1]))
+    software = probe(dict.fromkeys(case.variant for case in likely))
+    options = dataclasses.replace(options, devices=devices_here(options.devices, software.facts))
     sources = {m.name: _source(m, checkpoints[m.name]) for m in models}
     if text is not None:
         _check_tokenizers(sources, reasons)
@@ -102,9 +104,20 @@ def prepare(
         sources,
         tuple(cases),
         (*_weight_notes(reasons), *notes),
-        *software,
+        environment.machine(),
+        _with_packages(software, cases),
         text,
     )
+
+
+def _with_packages(software: Software, cases: Iterable[Case]) -> dict[str, Any]:
+    """The software as a worker sees it, with what backends and variants of these cases need."""
+    used = {(case.variant, case.device.partition(":")[0]) for case in cases}
+    packages: dict[str, str] = {}
+    for one in software.packages:
+        if (one.variant, one.device) in used:
+            packages |= one.versions
+    return {**software.facts, **({"packages": packages} if packages else {})}
 
 
 def _check_tokenizers(sources: Mapping[str, Source], reasons: Mapping[str, str]) -> None:

@@ -12,19 +12,21 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Protocol, TextIO
 
 import psutil
 
+from bench.core.axes import Variant
 from bench.core.case import Status
 from bench.core.errors import BenchError
 from bench.core.events import Ended, Event, Finished, Software, decode
-from bench.plan.jobs import PROBE, Job, start_stamp
+from bench.plan.jobs import Job, start_stamp
+from bench.plan.orders import Order, Probe, encode
 
 STDERR_LINES = 3
 """How much of a dead worker's last words goes into the reason."""
@@ -54,25 +56,28 @@ class ProcessLauncher:
     program: tuple[str, ...] = WORKER
 
     def run(self, job: Job, timeout_s: float) -> Generator[Event, None, None]:
-        """See Launcher; `timeout_s` bounds the silence between two events."""
-        yield from _listen(job.to_json(), timeout_s, job.threads, self.program)
+        yield from ask(job, timeout_s, job.threads, self.program)
 
 
-def probe(timeout_s: float = 120.0) -> dict[str, Any]:
+def probe(variants: Iterable[Variant] = (), timeout_s: float = 120.0) -> Software:
     """The software and devices as a worker sees them, without importing torch here."""
     reason = ""
-    for event in _listen(PROBE, timeout_s, 1):
+    for event in ask(Probe(tuple(variants)), timeout_s):
         match event:
-            case Software(facts):
-                return facts
+            case Software():
+                return event
             case Ended():
                 reason = event.reason
-    raise BenchError(f"torch and transformers cannot be imported: {reason}")
+    raise BenchError(f"a worker cannot report its software: {reason}")
 
 
-def _listen(
-    order: str, timeout_s: float, threads: int, program: tuple[str, ...] = WORKER
+def ask(
+    order: Order, timeout_s: float, threads: int = 1, program: tuple[str, ...] = WORKER
 ) -> Generator[Event, None, None]:
+    """What a fresh worker reports of an order, and last an Ended.
+
+    `timeout_s` bounds the silence between two events.
+    """
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
         process = subprocess.Popen(
             program,
@@ -87,7 +92,7 @@ def _listen(
             start_new_session=True,  # Ctrl-C in the terminal is the parent's to handle
         )
         try:
-            yield from _events(process, order, timeout_s, errors)
+            yield from _events(process, encode(order), timeout_s, errors)
         finally:
             kill(process)
 

@@ -20,7 +20,8 @@ from typing import NoReturn, TextIO
 
 from bench.core.events import Event, Finished, Ready, Software, encode
 from bench.core.units import NS
-from bench.plan.jobs import PROBE, Job
+from bench.plan.jobs import Job
+from bench.plan.orders import Crosscheck, Order, Probe, Selftest, decode
 
 PR_SET_PDEATHSIG = 1
 
@@ -33,7 +34,7 @@ def main() -> NoReturn:
     """
     code = 0
     try:
-        _obey()
+        _serve()
     except Exception:  # noqa: BLE001 - the parent reads it as this worker's last words
         traceback.print_exc()
         code = 1
@@ -41,7 +42,8 @@ def main() -> NoReturn:
     os._exit(code)
 
 
-def _obey() -> None:
+def _serve() -> None:
+    """Read the order, and report to where stdout led."""
     began = time.perf_counter_ns()
     channel = _take_stdout()
 
@@ -53,16 +55,31 @@ def _obey() -> None:
     order = sys.stdin.readline()
     threading.Thread(target=_die_with_parent, daemon=True).start()
     warnings.simplefilter("ignore")
-    if order.strip() == PROBE:
-        from bench.worker.probe import software  # slow: it imports torch
+    _obey(decode(order), emit, began)
 
-        emit(Software(software()))
-        return
-    _work(Job.from_json(order), emit, began)
+
+def _obey(order: Order, emit: Callable[[Event], None], began: int) -> None:
+    """Do what was asked; its modules import torch, which comes after the watch over the parent."""
+    match order:
+        case Job():
+            _work(order, emit, began)
+        case Probe():
+            from bench.worker.probe import packages, software
+
+            emit(Software(software(), packages(order.variants)))
+        case Selftest():
+            from bench.worker.checks import selftest
+
+            selftest.measure(order, emit)
+            emit(Finished())
+        case Crosscheck():
+            from bench.worker.checks import crosscheck
+
+            crosscheck.measure(order, emit)
+            emit(Finished())
 
 
 def _work(job: Job, emit: Callable[[Event], None], began: int) -> None:
-    # Slow imports: they come after the watch over the parent, and belong to the start.
     import torch
     import transformers
 

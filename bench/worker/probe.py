@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ import torch
 import transformers
 
 from bench import __version__
+from bench.core.axes import Variant
+from bench.core.events import Packages
+from bench.worker.variants import versions
 
 
 def software() -> dict[str, Any]:
@@ -30,3 +34,9 @@ def software() -> dict[str, Any]:
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "gpus": gpus,
     }
+
+
+def packages(variants: Iterable[Variant]) -> tuple[Packages, ...]:
+    """What each variant needs on each type of device, where it needs more than torch."""
+    found = (Packages(v, d, versions(v, d)) for v in variants for d in ("cpu", "cuda"))
+    return tuple(one for one in found if one.versions)

@@ -1,6 +1,8 @@
+import pytest
 import torch
 
-from bench.machine.fingerprint import fingerprint, machine, settings
+from bench.machine.fingerprint import HUGE_PAGES, fingerprint, huge_pages, machine, settings
+from bench.machine.kernel import Kernel
 from bench.worker.probe import software
 
 SOFTWARE = dict.fromkeys(("python", "torch", "transformers", "cpu_capability", "cuda"), "") | {
@@ -18,11 +20,50 @@ def test_settings_are_the_variables_that_move_results_without_paths():
             "HOME": "/home/someone",
             "OMP_NUM_THREADS": "2",
             "TORCHINDUCTOR_CACHE_DIR": "/var/x",
+            "TRITON_CACHE_DIR": "/var/y",
+            "TORCHINDUCTOR_FREEZING": "1",
+            "TORCH_HOME": "/home/someone/torch",
         }
     )
     assert found == (
-        "CUDA_LAUNCH_BLOCKING=1 LD_PRELOAD=libjemalloc.so libomp.so MALLOC_MMAP_MAX_=0"
+        "CUDA_LAUNCH_BLOCKING=1 LD_PRELOAD=libjemalloc.so libomp.so MALLOC_MMAP_MAX_=0 "
+        "TORCHINDUCTOR_FREEZING=1"
     )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("MALLOC_CONF", "PYTHONMALLOC", "MIMALLOC_LARGE_OS_PAGES", "THP_MEM_ALLOC_ENABLE"),
+        *("KMP_BLOCKTIME", "MKL_CBWR", "ONEDNN_MAX_CPU_ISA", "OPENBLAS_CORETYPE"),
+        *("TORCHDYNAMO_DISABLE", "TORCH_COMPILE_DISABLE", "PYTORCH_CUDA_ALLOC_CONF"),
+        *("CUBLAS_WORKSPACE_CONFIG", "CUDNN_LOGINFO_DBG", "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE"),
+    ],
+)
+def test_a_variable_that_changes_seconds_or_memory_is_a_setting(name):
+    """Of allocators, libraries that compute, torch's compilers and CUDA."""
+    assert settings({name: "x"}) == f"{name}=x"
+
+
+@pytest.mark.parametrize(
+    ("text", "who"),
+    [
+        ("always [madvise] never", "madvise"),
+        ("[always] madvise never", "always"),
+        (None, ""),
+    ],
+)
+def test_huge_pages_that_everything_gets_make_another_fingerprint(text, who, tmp_path):
+    """Where only those get them who ask, all is as on a system without them and in older runs."""
+    if text is not None:
+        path = tmp_path / HUGE_PAGES
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    assert huge_pages(Kernel(tmp_path)) == who
+    facts = machine()
+    older = {k: v for k, v in facts.items() if k != "huge_pages"}
+    found, usual = (fingerprint(each, SOFTWARE, 2) for each in (facts | {"huge_pages": who}, older))
+    assert (found == usual) is (who != "always")
 
 
 def test_another_allocator_makes_another_fingerprint_and_none_the_same_as_ever(monkeypatch):

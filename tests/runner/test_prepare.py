@@ -16,21 +16,28 @@ from fakes import (
 
 import bench.runner.prepare
 from bench.core.architecture import Weights
+from bench.core.axes import Variant
 from bench.core.case import Status
 from bench.core.errors import UsageError
+from bench.core.events import Packages, Software
 from bench.plan.options import Options
 from bench.results import store as records
 from bench.runner.prepare import prepare
 from bench.runner.resume import repeats_done, restore, take_up, whole_repeats
 
 ONE, OTHER = (c.id for c in pair())
+EXPORTED = Variant(backend="onnxruntime")
+PACKAGES = (
+    Packages(EXPORTED, "cpu", {"onnxruntime": "1.32.0", "onnx": "1.23.2"}),
+    Packages(Variant(compile="default"), "cuda", {"triton": "3.9.0"}),
+)
 
 
 @pytest.fixture(autouse=True)
 def software(monkeypatch):
     """What a probing worker process reports, without the process."""
     found = dict(SOFTWARE)
-    monkeypatch.setattr(bench.prepare, "probe", lambda: found)
+    monkeypatch.setattr(bench.runner.prepare, "probe", lambda _: Software(found, PACKAGES))
     return found
 
 
@@ -88,6 +95,20 @@ def test_a_device_that_is_not_there_is_an_error(options, device, words):
     with pytest.raises(UsageError, match=words) as refused:
         prepare(dataclasses.replace(options, devices=(device,)))
     assert "cpu" in str(refused.value)
+
+
+def test_packages_are_recorded_of_what_the_run_uses(options):
+    """With their versions, in the software and the fingerprint; without any all is as ever."""
+    plain = prepare(options).describe("x", "now")
+    assert "packages" not in plain["software"]
+    assert "packages" not in plain["fingerprint"]
+    wanted = dataclasses.replace(options, backends=("torch", "onnxruntime"), compiles=("none",))
+    exported = prepare(wanted).describe("x", "now")
+    assert exported["software"]["packages"] == PACKAGES[0].versions
+    assert exported["fingerprint"]["packages"] == PACKAGES[0].versions
+    assert exported["fingerprint"]["id"] != plain["fingerprint"]["id"]
+    compiled = dataclasses.replace(options, compiles=("default",))
+    assert "packages" not in prepare(compiled).describe("x", "now")["software"]  # CUDA's alone
 
 
 def test_a_description_is_json(options):

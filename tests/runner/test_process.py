@@ -1,3 +1,4 @@
+import importlib.util
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import pytest
 from fakes import ALBERT, BERT, RANDOM, bench_environment, case, job, of, pair, values
 
 from bench.core.architecture import Model
+from bench.core.axes import Variant
 from bench.core.case import Measure, Status
 from bench.core.events import (
     Begin,
@@ -24,7 +26,8 @@ from bench.core.events import (
     Samples,
     Software,
 )
-from bench.plan.jobs import PROBE, Source
+from bench.plan.jobs import Source
+from bench.plan.orders import Probe
 from bench.runner import process as launch
 from bench.runner.process import ProcessLauncher, probe
 
@@ -105,7 +108,7 @@ def test_prints_at_start_up_do_not_break_the_stream(tmp_path, monkeypatch):
         "sys.stdout.buffer.write(b'\\xff\\n'); sys.stdout.flush()\n"
     )
     hook(tmp_path, monkeypatch, noise)
-    assert kinds(launch._listen(PROBE, PATIENCE_S, 1)) == [Software, Ended]
+    assert kinds(launch.ask(Probe(), PATIENCE_S)) == [Software, Ended]
 
 
 def test_prints_of_a_running_worker_go_to_stderr():
@@ -182,10 +185,10 @@ def test_a_killed_worker_is_told_from_a_failed_one():
 def test_exit_handlers_do_not_keep_a_worker_that_is_done(tmp_path, monkeypatch):
     """A library that hangs as the process ends costs neither the run nor the results."""
     hook(tmp_path, monkeypatch, "import atexit, time\natexit.register(time.sleep, 1000)\n")
-    *_, last = launch._listen(PROBE, PATIENCE_S, 1)
+    *_, last = launch.ask(Probe(), PATIENCE_S)
     assert last == Ended()
-    *_, last = launch._listen("no job", PATIENCE_S, 1)
-    assert "JSONDecodeError" in last.reason
+    *_, last = launch.ask(Probe((Variant(backend="none"),)), PATIENCE_S)
+    assert "ModuleNotFoundError" in last.reason
 
 
 def test_a_worker_that_has_said_all_is_not_waited_for(tmp_path):
@@ -297,10 +300,16 @@ def test_threads_and_silence_of_the_hub_are_set_before_the_worker_starts(monkeyp
 
 def test_a_probe_tells_the_software():
     """The parent learns versions and devices without importing torch."""
-    found = probe(PATIENCE_S)
-    assert json.dumps(found)
-    assert found["torch"].startswith("2.")
-    assert isinstance(found["gpus"], list)
+    exported = Variant(backend="onnxruntime")
+    found = probe((Variant(), exported), PATIENCE_S)
+    assert json.dumps(found.facts)
+    assert found.facts["torch"].startswith("2.")
+    assert isinstance(found.facts["gpus"], list)
+    if importlib.util.find_spec("onnxruntime") is None:
+        assert found.packages == ()
+    else:
+        assert {one.variant for one in found.packages} == {exported}
+        assert {"onnxruntime", "onnx", "onnxscript"} <= set(found.packages[0].versions)
 
 
 def test_a_directory_of_the_hub_is_never_asked_for():

@@ -1,0 +1,1 @@
+"""The measurements of `bench selftest` and `bench crosscheck`; the parent judges them."""

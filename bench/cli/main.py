@@ -40,7 +40,7 @@ from bench.cli.options import (
 from bench.core.architecture import Weights
 from bench.core.errors import BenchError, OutputError, UsageError
 from bench.core.suite import PROFILES, Sampling
-from bench.report.catalogue import FIGURES
+from bench.report import figure_names
 from bench.runner.signals import fall_silent
 
 CommandLineError: Any = next(
@@ -244,7 +244,7 @@ def report(
 @app.command()
 def plot(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
-    figure: Annotated[str, typer.Option(help=f"One of {', '.join(FIGURES)}.")],
+    figure: Annotated[str, typer.Option(help=f"One of {', '.join(figure_names())}.")],
     output: Annotated[
         Optional[Path],  # noqa: UP045 - see Names
         typer.Option(help="Where the files go; reports/<run>/figures when not given."),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.report.catalogue import FIGURES
+from bench.report.figures import names as figure_names
 
-__all__ = ["FIGURES", "plot", "write_report"]
+__all__ = ["figure_names", "plot", "write_report"]
 
 
 def write_report(runs: list[Path], output: Path) -> Path:
@@ -17,7 +17,7 @@ def write_report(runs: list[Path], output: Path) -> Path:
 
 
 def plot(run: Path, figure: str, output: Path) -> list[Path]:
-    """Write one figure of a run (a name in FIGURES) as SVG and PNG; returns the files."""
-    from bench.report.figures.registry import plot
+    """Write one figure of a run (one of figure_names) as SVG and PNG; returns the files."""
+    from bench.report.plotting import plot
 
     return plot(run, figure, output)

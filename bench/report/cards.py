@@ -10,7 +10,7 @@ import pandas as pd
 
 from bench.core.metric import Metric, Unit
 from bench.core.metrics import headlines
-from bench.report.figures.canvas import Look
+from bench.report.drawing.canvas import Look
 from bench.report.notices import sentence
 from bench.report.table import Table
 from bench.report.view import Context, View, at, workload_text

@@ -26,7 +26,7 @@ def write(runs: list[Path], output: Path) -> Path:
 
     Raises UsageError when there is no run, or when one has no plan to report on.
     """
-    from bench.report.figures.registry import draw_all
+    from bench.report.plotting import draw_all
     from bench.report.sections import sections
     from bench.report.view import View
 
@@ -112,7 +112,7 @@ def _resource(name: str) -> str:
 
 def _colours() -> str:
     """Rules that let both schemes recolour the figures' fills and strokes."""
-    from bench.report.figures.canvas import GRID, INK, MODEL_COLOURS, MUTED
+    from bench.report.drawing.canvas import GRID, INK, MODEL_COLOURS, MUTED
 
     names = {INK: "ink", MUTED: "muted", GRID: "grid"}
     names |= {colour: f"m{i + 1}" for i, colour in enumerate(MODEL_COLOURS)}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.report.conclusions import tally, usual
-from bench.report.figures.memory import meet, need_lines
+from bench.report.memory_need import needs_of, tokens_of_equal_need
 from bench.report.view import Context, View, at, workload_text
 from bench.wording.numbers import (
     Relation,
@@ -168,12 +168,12 @@ def _shares(usual: Any, fused: Any) -> str:
 
 
 def _memory(view: View, context: Context, model: str) -> Answer | None:
-    lines = need_lines(view, context)
-    if model not in lines or view.reference not in lines:
+    needs = needs_of(view, context)
+    if model not in needs or view.reference not in needs:
         return None
     name, other = view.names[model], view.names[view.reference]
-    own, base = lines[model], lines[view.reference]
-    meeting = meet(view, lines, model)
+    own, base = needs[model], needs[view.reference]
+    meeting = tokens_of_equal_need(own, base)
     if meeting is None:
         return None
     paragraphs = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,10 +11,11 @@ from bench.report import capacity, comparison, published, variants
 from bench.report import several_runs as runs
 from bench.report.case_tables import case_tables
 from bench.report.disturbances import disturbance_table, in_words
+from bench.report.drawing.canvas import style
+from bench.report.drawing.figure import Place
 from bench.report.environment_table import environment_table, sanity_table
-from bench.report.figures.canvas import style
-from bench.report.figures.registry import MOST_CONTEXTS, Placed, place_on_page
 from bench.report.notices import sentence, warnings_left
+from bench.report.plotting import MOST_CONTEXTS, Placed, load, place_on_page
 from bench.report.questions import answers
 from bench.report.table import Table
 from bench.report.view import View
@@ -47,22 +48,52 @@ class Section:
 
 
 Figures = dict[str, list[Placed]]
-OF_FIGURES = (
-    (("Latency", "Latency by sequence length"), ("latency",)),
-    (("Throughput", "Throughput by batch size"), ("throughput", "ratios")),
-    (("Memory", "Memory: weights against activations"), ("memory",)),
-    (("Parameters", "Parameters by part: stored against applied"), ("parameters", "family")),
-    (("Samples", "The samples and their course"), ("distribution", "course")),
+
+
+@dataclass(frozen=True)
+class FigureSection:
+    """A section that holds the figures of one place; `missing` stands there without any."""
+
+    place: Place
+    short: str
+    title: str
+    missing: str
+
+
+SECTIONS = (
+    FigureSection(
+        Place.LATENCY,
+        "Latency",
+        "Latency by sequence length",
+        "The latency of models was not compared in this run: bench run latency.",
+    ),
+    FigureSection(
+        Place.THROUGHPUT,
+        "Throughput",
+        "Throughput by batch size",
+        "The throughput of models was not compared in this run: bench run throughput.",
+    ),
+    FigureSection(
+        Place.MEMORY,
+        "Memory",
+        "Memory: weights against activations",
+        "No memory was measured in this run: bench run memory.",
+    ),
+    FigureSection(
+        Place.PARAMETERS,
+        "Parameters",
+        "Parameters by part: stored against applied",
+        "No parameters were counted in this run: bench run parameters.",
+    ),
+    FigureSection(
+        Place.SAMPLES,
+        "Samples",
+        "The samples and their course",
+        "There are no samples to show: no case that compares models was timed.",
+    ),
 )
-"""Titles (short for the list of sections) and figures."""
-MISSING = {
-    "latency": "The latency of models was not compared in this run: bench run latency.",
-    "throughput": "The throughput of models was not compared in this run: bench run throughput.",
-    "memory": "No memory was measured in this run: bench run memory.",
-    "parameters": "No parameters were counted in this run: bench run parameters.",
-    "distribution": "There are no samples to show: no case that compares models was timed.",
-    "accuracy": "No model of this run has both a latency and a published result that we know of.",
-}
+"""The sections of figures, in the order of the page."""
+NO_ACCURACY = "No model of this run has both a latency and a published result that we know of."
 
 
 def sections(views: list[View], main: View, figures: Figures, output: Any) -> list[Section]:
@@ -71,7 +102,7 @@ def sections(views: list[View], main: View, figures: Figures, output: Any) -> li
     if len(views) > 1:
         found += [_runs(views, output), _comparison(views)]
     found += [
-        *(_figures(main, titles, figures, names) for titles, names in OF_FIGURES),
+        *(_figures(main, section, figures) for section in SECTIONS),
         _variants(main, figures),
         _accuracy(figures),
         _why(main, figures),
@@ -83,21 +114,26 @@ def sections(views: list[View], main: View, figures: Figures, output: Any) -> li
     return [s for s in found if s is not None]
 
 
-def _figures(
-    view: View, titles: tuple[str, str], figures: Figures, names: tuple[str, ...]
-) -> Section:
-    """A section of figures; the first name is its key, without which it says what is missing."""
-    placed = [p for name in names for p in figures.get(name, [])]
-    text = [*_contexts(view), *_said(view, names[0])]
-    if not figures.get(names[0]):
-        text = [MISSING[names[0]]]
-    found = capacity.table(view) if names[0] == "memory" else None
-    return Section(names[0], *titles, text, placed, tables=[found] if found else [])
+def _placed(figures: Figures, place: Place, besides: Collection[str] = ()) -> list[Placed]:
+    """All figures of a place in their order, but for those that stand elsewhere."""
+    names = [n for n in figures if n not in besides and load(n).place is place]
+    return [placed for name in names for placed in figures[name]]
 
 
-def _said(view: View, name: str) -> list[str]:
+def _figures(view: View, section: FigureSection, figures: Figures) -> Section:
+    """A section of figures; without its leading one it says what is missing."""
+    placed = _placed(figures, section.place)
+    text = [*_contexts(view), *_above(view, section.place)]
+    if not any(load(n).leads and load(n).place is section.place for n in figures):
+        text = [section.missing]
+    found = capacity.table(view) if section.place is Place.MEMORY else None
+    tables = [found] if found else []
+    return Section(section.place.value, section.short, section.title, text, placed, tables=tables)
+
+
+def _above(view: View, place: Place) -> list[str]:
     """What stands above some figures: where launching a forward is what takes the time."""
-    return launch_bound(view.summary) if name == "latency" else []
+    return launch_bound(view.summary) if place is Place.LATENCY else []
 
 
 def _contexts(view: View) -> list[str]:
@@ -110,7 +146,7 @@ def _contexts(view: View) -> list[str]:
 def _runs(views: list[View], output: Any) -> Section:
     with style():
         drawn = runs.runs_figure(views)
-        placed = [] if drawn is None else [place_on_page(drawn, "runs", output)]
+    placed = [] if drawn is None else [place_on_page(drawn, "runs", output, runs.EXPLANATION)]
     same = len(runs.letters(views)) == 1
     title = "The runs over time" if same else "The runs side by side"
     return Section(
@@ -131,7 +167,7 @@ def _variants(view: View, figures: Figures) -> Section | None:
     if table is None:
         return None
     title = "Ways to run them, and what they gain"
-    placed = [p for name in ("variants", "scaling") for p in figures.get(name, [])]
+    placed = _placed(figures, Place.VARIANTS)
     return Section("variants", "Variants", title, variants.intro(view), placed, tables=[table])
 
 
@@ -147,23 +183,24 @@ def _accuracy(figures: Figures) -> Section:
         rows,
         set(range(1, len(published.TASKS) + 1)),
     )
-    placed = figures.get("accuracy", [])
-    intro = [] if placed else [MISSING["accuracy"]]
+    placed = _placed(figures, Place.ACCURACY)
+    intro = [] if placed else [NO_ACCURACY]
     return Section(
         "accuracy", "Accuracy", "Speed against published accuracy", intro, placed, tables=[table]
     )
 
 
 def _why(view: View, figures: Figures) -> Section | None:
+    asked = answers(view)
     found = [
         Question(a.question, a.paragraphs, next(iter(figures.get(a.figure or "", [])), None))
-        for a in answers(view)
+        for a in asked
     ]
-    return (
-        Section("why", "Why", "Why: what people ask about these numbers", questions=found)
-        if found
-        else None
-    )
+    others = _placed(figures, Place.QUESTIONS, besides=[a.figure or "" for a in asked])
+    if not found and not others:
+        return None
+    title = "Why: what people ask about these numbers"
+    return Section(Place.QUESTIONS.value, "Why", title, figures=others, questions=found)
 
 
 def _sanity(view: View) -> Section | None:

@@ -7,8 +7,9 @@ import math
 from typing import Any
 
 from bench.core.english import several
-from bench.report.figures import canvas
-from bench.report.figures.canvas import Drawn, Look
+from bench.report.drawing import canvas
+from bench.report.drawing.canvas import Look
+from bench.report.drawing.figure import Drawn
 from bench.report.table import Table
 from bench.report.view import CONTEXT, View, at, workload_text
 from bench.wording.numbers import count, day, quantity, ratio_text
@@ -97,6 +98,13 @@ def _ratios(view: View, workload: tuple[int, int] | None) -> list[str]:
     return ["; ".join(latency) or "–", "; ".join(stored) or "–"]
 
 
+EXPLANATION = (
+    "The paired ratio of latency in each run with its 95 % interval, at the workload in the table. "
+    "Lines join runs of one fingerprint."
+)
+"""How to read the figure of runs."""
+
+
 def runs_figure(views: list[View]) -> Drawn | None:
     """The latency ratio of each run, joined by lines where fingerprints agree."""
     points = [p for place, view in enumerate(views) for p in _points(place, view)]
@@ -121,18 +129,9 @@ def runs_figure(views: list[View]) -> Drawn | None:
     axes.set_xlim(-0.4, len(views) - 0.6)
     axes.set_xlabel("Run, oldest first (its fingerprint)")
     axes.set_ylabel("Latency, × reference")
-    handles, labels = axes.get_legend_handles_labels()
-    kept = dict(zip(labels, handles, strict=True))
-    figure.legend(kept.values(), kept.keys(), loc="outside lower center", ncols=3)
-    notes = (
-        (
-            "The paired ratio of latency in each run with its 95 % interval, at that run’s usual "
-            "workload (see the table)."
-        ),
-        "Lines join runs of one fingerprint.",
-    )
+    canvas.models_below(figure, axes)
     alt = "Paired latency ratio with its interval for each run, oldest first."
-    return Drawn(_title(points, models, names), notes, figure, alt)
+    return Drawn(_title(points, models, names), (), figure, alt)
 
 
 def _points(place: int, view: View) -> list[tuple[int, str, Any, str]]:

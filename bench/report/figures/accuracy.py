@@ -1,12 +1,13 @@
-"""Figure of what speed buys: measured latency against published accuracy, source named."""
+"""Measured latency against published accuracy, a point per model."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from bench.report import published
-from bench.report.figures import canvas
-from bench.report.figures.canvas import Drawn, Look
+from bench.report.drawing import canvas
+from bench.report.drawing.canvas import Look
+from bench.report.drawing.figure import Drawn, Figure, Place
 from bench.report.view import Context, View, at, workload_text
 from bench.wording.numbers import DECIDED, change, relation
 
@@ -16,7 +17,7 @@ SAME_SCORE = 0.05
 """Published averages have one decimal: closer than half of it is equal."""
 
 
-def accuracy(view: View, context: Context) -> Drawn | None:
+def draw(view: View, context: Context) -> Drawn | None:
     """Latency at the usual workload against the published average score."""
     workload = view.workload("latency", context)
     rows = view.values("latency", context)
@@ -32,17 +33,8 @@ def accuracy(view: View, context: Context) -> Drawn | None:
     figure, (axes,) = canvas.new(3.2)
     for model, row, found in points:
         y = found.scores["Average"]
-        bars = canvas.whiskers([row.value], [row.low], [row.high]) * 1e3
-        axes.errorbar(
-            [row.value * 1e3],
-            [y],
-            xerr=bars,
-            color=look.colour(model),
-            marker=look.marker(model),
-            markersize=8,
-            capsize=4,
-            linestyle="none",
-        )
+        bounds = (row.value * 1e3, row.low * 1e3, row.high * 1e3)
+        canvas.point(axes, y, bounds, look.marks(model), markersize=8, capsize=4)
         place = [p[0] for p in points].index(model)
         axes.annotate(
             view.labels[model],
@@ -58,19 +50,8 @@ def accuracy(view: View, context: Context) -> Drawn | None:
     _scale(axes, [v * 1e3 for _, r, _ in points for v in (r.value, r.low, r.high) if v > 0])
     axes.set_xlabel(f"Latency at {workload_text(*workload)}, ms")
     axes.set_ylabel("Published average, %")
-    notes = (
-        (
-            "Across: latency measured in this run, with its interval. Up: the average over five "
-            "tasks "
-            "that the sources below published for fine-tuned models. This run measures no accuracy."
-        ),
-        (
-            "The scores come from two sources that trained differently; tenths of a point between "
-            "them mean little."
-        ),
-    )
     alt = "Published average score in percent against measured latency in ms, a point per model."
-    return Drawn(_title(view, context, workload, points), notes, figure, alt)
+    return Drawn(_title(view, context, workload, points), (), figure, alt)
 
 
 def _scale(axes: Any, values: list[float]) -> None:
@@ -109,3 +90,16 @@ def _title(
     kind, said = relation(row.low, row.high), change(row, "slower", "faster")
     speed = f"{name} is {said} here" if kind in DECIDED else f"speed here: {said}"
     return f"{score}; {speed}"
+
+
+FIGURE = Figure(
+    title="Measured latency against published accuracy",
+    explanation="Across: latency measured in this run, with its interval. Up: the average over "
+    "five tasks that the sources below published for fine-tuned models; this run measures no "
+    "accuracy. The sources trained differently: tenths of a point between them mean little.",
+    needs=("latency",),
+    suites=("latency",),
+    place=Place.ACCURACY,
+    draw=draw,
+    leads=True,
+)

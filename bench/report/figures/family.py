@@ -1,4 +1,4 @@
-"""Figure of families: what each model stores against what it takes, sizes of a family joined."""
+"""Stored parameters against latency, a point per model; lines join the sizes of a family."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import re
 from itertools import pairwise
 from typing import Any
 
-from bench.report.figures import canvas
-from bench.report.figures.canvas import Drawn, Look
+from bench.report.drawing import canvas
+from bench.report.drawing.canvas import Look
+from bench.report.drawing.figure import Drawn, Figure, Place
 from bench.report.view import Context, View, at, workload_text
 from bench.wording.numbers import fewer, ratio_text, significant
 
@@ -22,7 +23,7 @@ NAMES = 10.0
 """Room for names to the right of the points, as a factor on the axis."""
 
 
-def family(view: View, context: Context) -> Drawn | None:
+def draw(view: View, context: Context) -> Drawn | None:
     """Latency at one workload by stored parameters, a point per model, a line per family."""
     workload = view.workload("latency", context)
     rows = view.values("latency", context)
@@ -49,16 +50,9 @@ def family(view: View, context: Context) -> Drawn | None:
                 zorder=1,
             )
     for model, stored, row in points:
-        axes.errorbar(
-            [stored / MILLION],
-            [row.value * 1e3],
-            yerr=canvas.whiskers([row.value], [row.low], [row.high]) * 1e3,
-            color=look.colour(model),
-            marker=look.marker(model),
-            markersize=8,
-            capsize=4,
-            linestyle="none",
-        )
+        bounds = (row.value * 1e3, row.low * 1e3, row.high * 1e3)
+        place, marks = stored / MILLION, look.marks(model)
+        canvas.point(axes, place, bounds, marks, upright=True, markersize=8, capsize=4)
     _scales(axes, points)
     axes.set_xlabel("Stored parameters, million (log)")
     axes.set_ylabel(f"Latency at {workload_text(*workload)}, ms (log)")
@@ -67,20 +61,10 @@ def family(view: View, context: Context) -> Drawn | None:
         for model, stored, row in points
     ]
     canvas.point_labels(figure, axes, names)
-    notes = (
-        (
-            "Across: what a model stores, counted. Up: what one forward takes, with its interval. "
-            "Lines join the sizes of a family."
-        ),
-        (
-            "Straight up from one point to another is more time for the same storage: what sharing "
-            "layers costs."
-        ),
-    )
     alt = "Latency against stored parameters, both logarithmic, a point per model."
     ratios = view.compared("latency", context)
     paired = {model: at(ratios, workload, model) for model, _, _ in points}
-    return Drawn(_title(view, points, paired), notes, figure, alt)
+    return Drawn(_title(view, points, paired), (), figure, alt)
 
 
 def family_of(model: str) -> str:
@@ -134,3 +118,15 @@ def _title(view: View, points: list[tuple[str, float, Any]], paired: dict[str, A
         f"{view.names[small[0]]} stores {fewer(small[1] / large[1])} parameters than "
         f"{view.names[large[0]]}, and a forward of it takes {took} as long"
     )
+
+
+FIGURE = Figure(
+    title="Stored parameters against latency, of three models or more",
+    explanation="Across: what a model stores, counted. Up: what one forward takes, with its "
+    "interval. Straight up from one point to another is more time for the same storage: what "
+    "sharing layers costs.",
+    needs=("latency", "stored_parameters"),
+    suites=("parameters", "latency"),
+    place=Place.PARAMETERS,
+    draw=draw,
+)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 INK, MUTED, GRID = "#1f2328", "#57606a", "#d7dade"
 MODEL_COLOURS = ("#0b5cad", "#b8430a", "#00705a", "#8a3a8f", "#7a6400", "#5b6b7a")
@@ -22,6 +22,8 @@ WIDTH = 6.0
 """Inches; at 72 per inch the figure fits a phone with text that can still be read."""
 RATIO_ROOM = 1.02
 """An axis of ratios shows at least this much on either side of 1."""
+MOST_DECADES = 99
+"""More than any axis has, so that none of them is left out before there are too many ticks."""
 TEXT = 12.5
 """Points, the same as SVG units here."""
 
@@ -58,31 +60,18 @@ STYLE: dict[Any, Any] = {
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """A figure with what it shows: a conclusion as its title, and how to read it."""
-
-    title: str
-    notes: tuple[str, ...]
-    figure: Figure
-    axes_text: str
-    """What is on the axes, for people who hear the page."""
-
-    @property
-    def alt(self) -> str:
-        """Text in place of the picture: the conclusion first."""
-        return f"{self.title}. {self.axes_text}"
-
-
-@dataclass(frozen=True)
 class Look:
     """Colour and marker per model, the same in every figure of a page."""
 
     models: Sequence[str]
-    names: dict[str, str] = field(default_factory=dict)
 
     def colour(self, model: str) -> str:
         """The model's colour; with more models than colours they come round again."""
         return MODEL_COLOURS[self.models.index(model) % len(MODEL_COLOURS)]
+
+    def marks(self, model: str) -> tuple[str, str]:
+        """The model's colour and marker."""
+        return self.colour(model), self.marker(model)
 
     def marker(self, model: str) -> str:
         """The model's marker; it shifts when colours come round, so pairs stay distinct."""
@@ -119,12 +108,11 @@ def log_ticks(low: float, high: float, most: int = 5) -> list[float]:
     if high / low < 4:
         ticks = MaxNLocator(nbins=most, steps=[1, 2, 5, 10]).tick_values(low, high)
         return [float(t) for t in ticks if low <= t <= high]
-    powers = range(int(np.floor(np.log10(low))) - 1, int(np.ceil(np.log10(high))) + 1)
     for steps in ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
-        ticks = [s * 10.0**p for p in powers for s in steps]
-        inside = [t for t in ticks if low * 0.999 <= t <= high * 1.001]
+        ticks = LogLocator(subs=steps, numticks=MOST_DECADES).tick_values(low, high)
+        inside = [float(t) for t in ticks if low * 0.999 <= t <= high * 1.001]
         if len(inside) <= most:
-            return inside
+            break
     return inside[:: -(-len(inside) // most)]
 
 
@@ -134,28 +122,49 @@ def whiskers(value: Any, low: Any, high: Any) -> Any:
     return np.nan_to_num(np.maximum([value - low, high - value], 0.0))
 
 
-def ratio_mark(
-    axes: Axes, place: float, bounds: tuple[float, float, float], look: tuple[str, str], name: str
-) -> float:
-    """A ratio with its interval on a row of its own, as a bar from 1; returns its right end.
+Marks = tuple[str, str]
+"""Colour and marker."""
+Bounds = tuple[float, float, float]
+"""Estimate, low and high."""
 
-    `bounds` are value, low and high, `look` colour and marker, `name` what a legend calls it.
+
+def point(
+    axes: Axes, place: float, bounds: Bounds, marks: Marks, *, upright: bool = False, **options: Any
+) -> None:
+    """A mark at an estimate across, with whiskers to its bounds, and at `place` up.
+
+    `upright`: the estimate is up and `place` across.
     """
     value, low, high = bounds
-    colour, marker = look
-    axes.plot([1, value], [place, place], color=colour, alpha=0.3, linewidth=5)
-    axes.errorbar(
-        [value],
-        [place],
-        xerr=whiskers([value], [low], [high]),
-        color=colour,
-        marker=marker,
-        linestyle="none",
-        capsize=3,
-        linewidth=1.5,
-        label=name,
-    )
+    error = whiskers([value], [low], [high])
+    x, y = ([place], [value]) if upright else ([value], [place])
+    look = {"linestyle": "none", "capsize": 3, "linewidth": 1.6, **options}
+    look["yerr" if upright else "xerr"] = error
+    axes.errorbar(x, y, color=marks[0], marker=marks[1], **look)
+
+
+def ratio_bar(axes: Axes, place: float, bounds: Bounds, marks: Marks, name: str) -> float:
+    """A ratio with its interval on a row of its own, as a bar from 1; returns its right end.
+
+    `name` is what a legend calls it.
+    """
+    value, _, high = bounds
+    axes.plot([1, value], [place, place], color=marks[0], alpha=0.3, linewidth=5)
+    point(axes, place, bounds, marks, label=name)
     return max(v for v in (value, high, 1.0) if v > 0)
+
+
+def ratio_rows(
+    axes: Axes, labels: Sequence[str], limits: tuple[float, float], ticks: Sequence[float]
+) -> None:
+    """Rows of ratios from top to bottom, over one logarithmic axis with a line at 1."""
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.3, -0.7)
+    axes.set_xscale("log")
+    axes.set_xlim(*limits)
+    plain_log(axes.xaxis, ticks)
+    axes.axvline(1.0, color=INK, linewidth=1.2)
+    axes.grid(visible=False, axis="y")
 
 
 def beside(axes: Axes, end: float, place: float, text: str) -> None:

@@ -18,7 +18,7 @@ from xml.etree import ElementTree as ET
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from bench.report.figures.canvas import INK
+from bench.report.drawing.canvas import INK
 from bench.results.store import write_text
 
 SVG = "http://www.w3.org/2000/svg"

@@ -1,0 +1,1 @@
+"""What figures share: their look, their declaration, and how they become files."""

@@ -236,13 +236,14 @@ def compare(
     form: OutputFormat = Format.TABLE,
 ) -> None:
     """Compare two stored runs: exact figures, seconds where comparable, and paired ratios."""
-    from bench.compare import stored_runs
     from bench.compare.baselines import find
     from bench.compare.formats import show
+    from bench.compare.judgement import compare as compare_figures
+    from bench.compare.stored_runs import read as read_run
     from bench.compare.thresholds import read
 
-    old, new = (stored_runs.read(find(name)) for name in (baseline, candidate))
-    raise typer.Exit(show(stored_runs.compare(old, new, read(Path(), threshold)), form))
+    old, new = (read_run(find(name)) for name in (baseline, candidate))
+    raise typer.Exit(show(compare_figures(old, new, read(Path(), threshold)), form))
 
 
 @verbs.command()

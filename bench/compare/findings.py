@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -15,6 +16,7 @@ class Verdict(str, Enum):
 
     EQUAL = "equal"
     CHANGED = "changed"
+    DIFFERENT = "different"
     FASTER = "faster"
     WITHIN_NOISE = "within noise"
     SLOWER = "slower"
@@ -25,7 +27,7 @@ class Verdict(str, Enum):
     FAILED = "failed"
 
 
-RED = frozenset({Verdict.CHANGED, Verdict.SLOWER, Verdict.MISSING})
+RED = frozenset({Verdict.CHANGED, Verdict.DIFFERENT, Verdict.SLOWER, Verdict.MISSING})
 """Verdicts that say something got worse, or is not what was promised: exit code 1."""
 UNMEASURED = frozenset({Verdict.FAILED})
 """Verdicts of what should have been measured and could not be: exit code 3."""
@@ -37,7 +39,8 @@ UNJUDGED = frozenset({Verdict.INCOMPARABLE, Verdict.NEW})
 class Finding:
     """What was found of one case and metric; values in `unit`, NaN where there is none.
 
-    `ratio`, `low` and `high` are candidate / baseline with its 95 % interval.
+    `ratio`, `low` and `high` are candidate / baseline with its 95 % interval. `threshold` is the
+    share that it was judged by. What is `advice` fails nothing.
     """
 
     case: str
@@ -50,6 +53,13 @@ class Finding:
     low: float = math.nan
     high: float = math.nan
     note: str = ""
+    threshold: float = math.nan
+    advice: bool = False
+
+    @property
+    def is_red(self) -> bool:
+        """Whether it says that something got worse, and fails the command."""
+        return self.verdict in RED and not self.advice
 
 
 @dataclass(frozen=True)
@@ -71,18 +81,17 @@ class Comparison:
     def failing(self) -> list[Finding]:
         """The findings for which the exit code is not 0, the red ones first."""
         unmeasured = self._unmeasured()
-        found = [f for f in self.findings if f.verdict in RED | unmeasured]
-        return sorted(found, key=lambda f: f.verdict not in RED)
+        found = [f for f in self.findings if f.is_red or f.verdict in unmeasured]
+        return sorted(found, key=lambda f: not f.is_red)
 
     def exit_code(self) -> int:
         """0: nothing got worse; 1: something did; 3: something could not be measured."""
         if self.parts:
             codes = {part.exit_code() for part in self.parts}
             return 1 if 1 in codes else max(codes)
-        verdicts = {f.verdict for f in self.findings}
-        if verdicts & RED:
+        if any(f.is_red for f in self.findings):
             return 1
-        if verdicts & self._unmeasured() or self.is_void:
+        if {f.verdict for f in self.findings} & self._unmeasured() or self.is_void:
             return NothingMeasuredError.exit_code
         return 0
 
@@ -94,13 +103,27 @@ class Comparison:
     def conclusion(self) -> str:
         """The whole comparison in one sentence."""
         counts = {v: sum(f.verdict is v for f in self.findings) for v in Verdict}
-        told = ", ".join(f"{n} {v.value}" for v, n in counts.items() if n)
-        if not counts or not told:
+        listed = ", ".join(f"{n} {v.value}" for v, n in counts.items() if n)
+        if not listed:
             return "Nothing was compared."
-        return f"{len(self.findings)} compared: {told}."
+        used = self.thresholds()
+        threshold = f" Threshold: {used}." if used else ""
+        return f"{len(self.findings)} compared: {listed}.{threshold}"
+
+    def thresholds(self) -> str:
+        """The thresholds in force, the one of most findings first; empty where none was."""
+        used = Counter(f.threshold for f in self.findings if not math.isnan(f.threshold))
+        texts = [as_percent(threshold) for threshold, _ in used.most_common()]
+        others = f" (some cases: {', '.join(texts[1:])})" if texts[1:] else ""
+        return "".join(texts[:1]) + others
 
     def _unmeasured(self) -> frozenset[Verdict]:
         return UNMEASURED | {Verdict.UNKNOWN} if self.gate else UNMEASURED
+
+
+def as_percent(share: float) -> str:
+    """A share as `--threshold` takes it: `5%`, `0.5%`."""
+    return f"{share * 100:g}%"
 
 
 def joined(comparisons: Sequence[Comparison]) -> Comparison:

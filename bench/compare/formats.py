@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 
 import typer
 
-from bench.compare.findings import RED, Comparison, Finding, Verdict
+from bench.compare.findings import Comparison, Finding, Verdict, as_percent
 from bench.core.axes import DEFAULT_ATTENTION
 from bench.core.case import COMPARED
 from bench.terminal.progress import console
@@ -32,11 +32,16 @@ NO_XML = re.compile(r"\x1b\[[0-9;]*m|[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-
 STYLES = {
     Verdict.SLOWER: "bold red",
     Verdict.CHANGED: "bold red",
+    Verdict.DIFFERENT: "bold red",
     Verdict.MISSING: "bold red",
     Verdict.FAILED: "bold red",
     Verdict.FASTER: "green",
     Verdict.UNKNOWN: "yellow",
 }
+
+ADVICE_STYLE = "yellow"
+SKIPPED = (Verdict.INCOMPARABLE, Verdict.NEW, Verdict.UNKNOWN)
+"""Verdicts of tests that JUnit has neither passed nor failed."""
 
 
 class Format(str, Enum):
@@ -140,6 +145,8 @@ def _table(comparison: Comparison) -> None:
         for finding in shown:
             row = dict(zip(COLUMNS, cells(finding), strict=True))
             style = STYLES.get(finding.verdict, "")
+            if finding.advice and style:
+                style = ADVICE_STYLE
             table.add_row(*(Text(row[c], style if c == "verdict" else "") for c in filled))
         out.print(table)
     for text in comparison.notes:
@@ -152,7 +159,7 @@ def markdown(comparison: Comparison) -> str:
     lines = [f"### bench: {_headline(comparison)}", "", f"{_title(comparison)}."]
     lines.append(comparison.conclusion())
     lines.extend(f"Note: {text}." for text in comparison.notes)
-    shown = sorted(_shown(comparison), key=lambda f: f.verdict not in RED)
+    shown = sorted(_shown(comparison), key=lambda f: not f.is_red)
     if shown:
         lines += ["", _row(COLUMNS), _row(["---"] * len(COLUMNS))]
         lines.extend(_row([text.replace("|", "\\|") for text in cells(f)]) for f in shown)
@@ -161,6 +168,8 @@ def markdown(comparison: Comparison) -> str:
 
 def _headline(comparison: Comparison) -> str:
     match comparison.exit_code():
+        case 0 if any(f.advice and f.verdict is Verdict.SLOWER for f in comparison.findings):
+            return "nothing that fails; some seconds may have got worse"
         case 0:
             return "nothing got worse"
         case 1:
@@ -189,6 +198,7 @@ def document(comparison: Comparison) -> dict[str, Any]:
         "candidate": comparison.candidate,
         "exit_code": comparison.exit_code(),
         "conclusion": comparison.conclusion(),
+        "threshold": comparison.thresholds(),
         "notes": list(comparison.notes),
         "findings": findings,
     }
@@ -197,7 +207,7 @@ def document(comparison: Comparison) -> dict[str, Any]:
 def junit(comparison: Comparison) -> str:
     """A JUnit report: one test per finding; what fails the gate is a failure or an error."""
     failing = comparison.failing
-    red = [f for f in failing if f.verdict in RED]
+    red = [f for f in failing if f.is_red]
     suite = ET.Element(
         "testsuite",
         name=f"bench: {_title(comparison)}",
@@ -205,13 +215,16 @@ def junit(comparison: Comparison) -> str:
         failures=str(len(red)),
         errors=str(len(failing) - len(red)),
     )
+    if comparison.thresholds():
+        properties = ET.SubElement(suite, "properties")
+        ET.SubElement(properties, "property", name="threshold", value=comparison.thresholds())
     for finding in comparison.findings:
         name = finding.metric or "presence"
         case = ET.SubElement(suite, "testcase", classname=finding.case, name=name)
         if finding in failing:
-            tag = "failure" if finding.verdict in RED else "error"
+            tag = "failure" if finding.is_red else "error"
             ET.SubElement(case, tag, type=finding.verdict.value, message=sentence(finding))
-        elif finding.verdict in (Verdict.INCOMPARABLE, Verdict.NEW, Verdict.UNKNOWN):
+        elif finding.advice or finding.verdict in SKIPPED:
             ET.SubElement(case, "skipped", message=sentence(finding))
     ET.indent(suite)
     return NO_XML.sub("", ET.tostring(suite, encoding="unicode", xml_declaration=True))
@@ -226,6 +239,8 @@ def sentence(finding: Finding) -> str:
         parts.append(f"{old} -> {new}")
     if not math.isnan(finding.ratio):
         parts.append(ratio(finding))
+    if not math.isnan(finding.threshold):
+        parts.append(f"threshold {as_percent(finding.threshold)}")
     if finding.note:
         parts.append(finding.note)
     return ", ".join(parts)

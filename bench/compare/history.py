@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import ruptures
 
+from bench.compare.judgement import PROCESSOR
 from bench.compare.stored_runs import Figures, Key, Value, read
 from bench.core.errors import UsageError
 from bench.core.metrics import METRICS
@@ -55,7 +56,8 @@ class Course:
 def courses(directories: Sequence[Path], metric: str) -> tuple[list[Course], list[str]]:
     """The course of a metric, and of its ratio between models where there is one; with notes.
 
-    Seconds of other machines than the newest run's are left out; exact figures and ratios stay.
+    Seconds of another fingerprint than the newest run's are left out, and ratios between models of
+    another processor; exact figures stay.
     """
     whole = METRICS.get(metric.partition(".")[0])
     if whole is None:
@@ -65,12 +67,13 @@ def courses(directories: Sequence[Path], metric: str) -> tuple[list[Course], lis
     alike = [run for run in runs if run.fingerprint.get("id") == newest]
     timed = runs if whole.exact else alike
     if len(timed) < len(runs):
-        notes.append(
-            f"{len(runs) - len(timed)} runs of another fingerprint left out (their ratios stay)"
-        )
+        notes.append(f"{len(runs) - len(timed)} runs of another fingerprint left out of seconds")
     found = [_course(case, metric, timed) for case in _keys([r.figures for r in timed])]
+    paired = [run for run in runs if processor(run) == processor(runs[-1])]
+    if len(paired) < len(runs):
+        notes.append(f"{len(runs) - len(paired)} runs of another processor left out of ratios")
     found += [
-        _course(case, metric, runs, of_ratios=True) for case in _keys([r.ratios for r in runs])
+        _course(case, metric, paired, of_ratios=True) for case in _keys([r.ratios for r in paired])
     ]
     kept = [course for course in found if course.values]
     if not kept:
@@ -95,6 +98,11 @@ def _runs(directories: Sequence[Path]) -> tuple[list[Figures], list[str]]:
     if len(kept) < 2:
         raise UsageError(f"a history needs two runs or more: here are {len(kept)}")
     return [read(directory) for _, directory in sorted(kept.items())], notes
+
+
+def processor(run: Figures) -> dict[str, object]:
+    """What a run's ratios between models depend on, whatever else its machine is."""
+    return {name: run.fingerprint.get(name) for name in sorted(PROCESSOR)}
 
 
 def _keys(tables: Sequence[dict[Key, dict[str, Value]]]) -> list[Key]:

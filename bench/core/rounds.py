@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
 
 WARMUP_S = 0.5
 """Warm up for at least this long, so that frequency, caches and allocator have settled ..."""
@@ -21,7 +24,7 @@ MAX_BLOCK = 5
 """More forwards in a block find no faster minimum worth their time."""
 
 
-def balanced_orders(names: list[str], rng: random.Random) -> Iterator[list[str]]:
+def balanced_orders(names: list[T], rng: random.Random) -> Iterator[list[T]]:
     """Endless orders in sets in which each model stands at each place equally often."""
     while True:
         base = rng.sample(names, len(names))

@@ -19,10 +19,11 @@ from bench.compare.thresholds import USUAL_MAX_S
 from bench.core.errors import NothingMeasuredError
 from bench.gate.cases import Asked, Timed, opener, timed_cases
 from bench.gate.clocks import JudgedClock
-from bench.gate.environments import Side, import_paths
+from bench.gate.environments import Environment, import_paths
 from bench.gate.paired_gate import Note, OpenPair, write_pair
-from bench.gate.process_pair import SIDES, CaseError, Pair, SideError, sample
+from bench.gate.sampling import sample
 from bench.gate.sequential_test import effect
+from bench.gate.sides import CaseError, Pair, Side, SideError
 from bench.gate.simulate import GateRun, gate_run, share
 from bench.results import store as records
 
@@ -63,10 +64,10 @@ class Recorded:
     pair_s: float
 
 
-def equal_sides(directory: Path) -> dict[str, Side]:
+def equal_sides(directory: Path) -> dict[Side, Environment]:
     """This interpreter over this tree, twice."""
-    side = Side("this tree", Path(sys.executable), import_paths(directory), is_ours=False)
-    return dict.fromkeys(SIDES, side)
+    here = Environment("this tree", Path(sys.executable), import_paths(directory), is_ours=False)
+    return dict.fromkeys(Side, here)
 
 
 def record(
@@ -110,7 +111,7 @@ def take(
     with opened(open_pair, cases) as processes:
         for case in cases:
             rng = random.Random(f"{seed}/{pair}/{case.id}")  # noqa: S311 - an order, not a key
-            write_pair(writer, case.id, pair, stage, sample(processes, case.id, rng))
+            write_pair(writer, case.id, pair, stage, sample(processes, case.id, rng).turns)
 
 
 @contextmanager

@@ -14,9 +14,9 @@ from bench.core.errors import UsageError, check_seconds
 from bench.core.paths import RESULTS
 from bench.gate.cases import Asked, Timed, opener, timed_cases
 from bench.gate.clocks import JudgedClock, usual_clock
-from bench.gate.environments import Side, resolve
+from bench.gate.environments import Environment, resolve
 from bench.gate.paired_gate import PairedGate, differing
-from bench.gate.process_pair import SIDES
+from bench.gate.sides import Side
 from bench.results import store as records
 
 
@@ -50,7 +50,7 @@ def compare_trees(
     options: PairedOptions, thresholds: Thresholds, note: Callable[[str], None]
 ) -> Comparison:
     """Time two environments side by side; raw samples are kept under results/checks."""
-    sides = dict(zip(SIDES, resolve(options.against, Path.cwd(), note), strict=True))
+    sides = dict(zip(Side, resolve(options.against, Path.cwd(), note), strict=True))
     asked = options.asked
     cases = timed_cases(asked)
     _refuse_foreign_code(sides, cases)
@@ -68,7 +68,7 @@ def compare_trees(
             clock=options.judged,
             seed=options.seed,
         )
-        old, new = (sides[name].label for name in SIDES)
+        old, new = (sides[name].label for name in Side)
         findings = gate.run()
         notes = [clock_note(options), *differing(gate.versions)]
         comparison = Comparison(old, new, findings, gate=True, notes=notes)
@@ -89,7 +89,7 @@ def clock_note(options: PairedOptions) -> str:
     return "CPU seconds are judged, as is usual on one CPU thread (--clock wall for wall seconds)"
 
 
-def _refuse_foreign_code(sides: Mapping[str, Side], cases: Sequence[Timed]) -> None:
+def _refuse_foreign_code(sides: Mapping[Side, Environment], cases: Sequence[Timed]) -> None:
     """Between two refs of another project our models would be the same twice: say so instead."""
     trees_alone = len({side.paths for side in sides.values()}) > len(
         {side.python for side in sides.values()}

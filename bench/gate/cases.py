@@ -13,8 +13,9 @@ from bench.core.architecture import Model, config_arguments
 from bench.core.axes import DEFAULT_ATTENTION, Dtype, Variant
 from bench.core.case import Case, Measure, Workload
 from bench.core.errors import UsageError
-from bench.gate.environments import Side
-from bench.gate.process_pair import CANDIDATE, ProcessPair
+from bench.gate.environments import Environment
+from bench.gate.process_pair import ProcessPair
+from bench.gate.sides import Side
 from bench.plan.options import Options
 from bench.plan.registry import pick_models
 
@@ -71,16 +72,16 @@ class Timed:
     facts: dict[str, Any]
     model: Model | None = None
 
-    def order(self, side: Side, extra_units: int = 0) -> dict[str, Any]:
+    def order(self, environment: Environment, extra_units: int = 0) -> dict[str, Any]:
         """The case as a side is told of it (see bench/gate/side_process.py)."""
-        return {**self.facts, "build": self._build(side), "extra_units": extra_units}
+        return {**self.facts, "build": self._build(environment), "extra_units": extra_units}
 
-    def _build(self, side: Side) -> dict[str, Any]:
+    def _build(self, environment: Environment) -> dict[str, Any]:
         if self.model is None:
             return {"kind": "factory", "name": self.id.partition("/")[2]}
         if self.model.is_directory:
             return {"kind": "config", "directory": self.model.source}
-        if side.is_ours:
+        if environment.is_ours:
             return {"kind": "repository", "name": self.model.name}
         if self.model.architecture is None:
             raise UsageError(
@@ -137,19 +138,23 @@ def _facts(name: str, variant: Variant, workload: Workload | None) -> dict[str, 
 
 
 def order(
-    cases: Sequence[Timed], side: Side, asked: Asked, seed: int, extra: Mapping[str, int]
+    cases: Sequence[Timed],
+    environment: Environment,
+    asked: Asked,
+    seed: int,
+    extra: Mapping[str, int],
 ) -> dict[str, Any]:
     """The whole order of a side; `extra` has units of extra work by case id."""
     return {
         "threads": asked.threads,
         "device": asked.device,
         "seed": seed,
-        "cases": [case.order(side, extra.get(case.id, 0)) for case in cases],
+        "cases": [case.order(environment, extra.get(case.id, 0)) for case in cases],
     }
 
 
 def opener(
-    sides: Mapping[str, Side],
+    sides: Mapping[Side, Environment],
     cases: Sequence[Timed],
     asked: Asked,
     seed: int,
@@ -161,8 +166,8 @@ def opener(
     def open_pair(left: Sequence[str]) -> ProcessPair:
         chosen = [case for case in cases if case.id in left]
         orders = {
-            name: order(chosen, side, asked, seed, extra if name == CANDIDATE else {})
-            for name, side in sides.items()
+            side: order(chosen, environment, asked, seed, extra if side is Side.CANDIDATE else {})
+            for side, environment in sides.items()
         }
         return ProcessPair(sides, orders, timeout_s)
 

@@ -37,7 +37,7 @@ Note = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Side:
+class Environment:
     """One environment: an interpreter, and directories that it imports from before all others."""
 
     label: str
@@ -47,7 +47,7 @@ class Side:
     """Whether `paths` hold a checkout of this project, which then builds its own models."""
 
 
-def resolve(against: str, directory: Path, note: Note) -> tuple[Side, Side]:
+def resolve(against: str, directory: Path, note: Note) -> tuple[Environment, Environment]:
     """The baseline that `against` names and the candidate, which is the tree at `directory`.
 
     Two interpreters are compared over the same code; two refs each over their own.
@@ -59,16 +59,16 @@ def resolve(against: str, directory: Path, note: Note) -> tuple[Side, Side]:
         other = python.absolute()
         paths = import_paths(directory)
         return (
-            Side(against, other, paths, is_ours=False),
-            Side("this interpreter", Path(sys.executable), paths, is_ours=False),
+            Environment(against, other, paths, is_ours=False),
+            Environment("this interpreter", Path(sys.executable), paths, is_ours=False),
         )
     root, commit = _commit(against, directory)
     tree = _worktree(root, commit, note)
-    here = Side("the working tree", Path(sys.executable), import_paths(root), _ours(root))
+    here = Environment("the working tree", Path(sys.executable), import_paths(root), _ours(root))
     python = Path(sys.executable)
     if dependencies(tree) != dependencies(root):
         python = _environment(tree, note)
-    return Side(f"{against} ({commit[:9]})", python, import_paths(tree), _ours(tree)), here
+    return Environment(f"{against} ({commit[:9]})", python, import_paths(tree), _ours(tree)), here
 
 
 def _check_python(against: str, program: Path) -> None:

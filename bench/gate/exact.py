@@ -6,8 +6,9 @@ import dataclasses
 from datetime import datetime, timezone
 from pathlib import Path
 
-from bench.compare import stored_runs as stored
 from bench.compare.findings import Comparison
+from bench.compare.judgement import exact
+from bench.compare.stored_runs import read
 from bench.core.architecture import Weights
 from bench.core.case import Measure
 from bench.core.errors import NothingMeasuredError, UsageError
@@ -28,7 +29,7 @@ def recount(baseline: Path, results: Path, display: Display) -> Comparison:
     """
     from bench.runner.resume import restore_options
 
-    old = stored.read(baseline)
+    old = read(baseline)
     described = records.read_environment(baseline)["run"]
     known = {s.name: s.measure in COUNTED for s in all_suites().values()}
     gated = {key for key in old.ended if known.get(key[0], True)}
@@ -48,8 +49,8 @@ def recount(baseline: Path, results: Path, display: Display) -> Comparison:
         sampling=dataclasses.replace(recorded.sampling, memory_repeats=1),
     )
     weights = {row["model"]: Weights(row["weights"]) for row in described["plan"]}
-    new = stored.read(_measure(options, weights, results, display))
-    findings = list(stored.exact(old, new, gated))
+    new = read(_measure(options, weights, results, display))
+    findings = list(exact(old, new, gated))
     return Comparison(old.run, new.run, findings, gate=True)
 
 

@@ -12,25 +12,19 @@ from dataclasses import dataclass, field, replace
 
 from bench.compare.findings import Finding, Verdict
 from bench.compare.thresholds import Thresholds
+from bench.core.events import Phase
 from bench.gate.clocks import JudgedClock
-from bench.gate.process_pair import (
-    BASELINE,
-    CANDIDATE,
-    SIDES,
-    CaseError,
-    Pair,
-    SideError,
-    Turn,
-    log_ratio,
-    sample,
-)
+from bench.gate.sampling import log_ratio, sample
 from bench.gate.sequential_test import CaseTest, ratio_interval
+from bench.gate.sides import CaseError, Pair, Side, SideError, Turn
 from bench.results import store as records
 
 OpenPair = Callable[[Sequence[str]], Pair]
 """Starts a process pair that has loaded these cases."""
 Note = Callable[[str], None]
 MINUTE = 60.0
+OUTPUTS = "outputs"
+"""What stands as the metric where outputs differ."""
 REMEDY = "give a larger --threshold, or close other programs"
 
 
@@ -41,8 +35,10 @@ class _Evidence:
     test: CaseTest
     other_logs: list[float] = field(default_factory=list)
     """Log-ratios by the clock that is not judged, to be shown beside it."""
-    seconds: dict[str, list[float]] = field(default_factory=lambda: {s: [] for s in SIDES})
+    seconds: dict[Side, list[float]] = field(default_factory=lambda: {s: [] for s in Side})
     failure: str = ""
+    difference: str = ""
+    """How the candidate's outputs differ from the baseline's; empty where they do not."""
     presence: Verdict = Verdict.FAILED
     """What a failure means: that one side has no such case (new, missing), or just that."""
 
@@ -65,12 +61,12 @@ class PairedGate:
     clock: JudgedClock = JudgedClock.WALL
     seed: int = 0
     now: Callable[[], float] = time.monotonic
-    versions: Mapping[str, Mapping[str, str]] = field(default_factory=dict, init=False)
+    versions: Mapping[Side, Mapping[str, str]] = field(default_factory=dict, init=False)
     """By side, what it ran on; empty when no pair could be started."""
     _known: dict[str, _Evidence] = field(default_factory=dict, init=False)
 
     def run(self) -> list[Finding]:
-        """Take pairs until all is decided; one finding per case, in the order given."""
+        """Take pairs until all is decided; the findings of each case, in the order given."""
         tests = {c: CaseTest(self.thresholds.of(c), len(self.cases)) for c in self.cases}
         self._known = {case: _Evidence(test) for case, test in tests.items()}
         began, longest, pair = self.now(), 0.0, 0
@@ -83,7 +79,7 @@ class PairedGate:
             self.note(self._progress(pair, left, start - began))
             self._take(pair, left)
             longest = max(longest, self.now() - start)
-        return [self._finding(case, longest) for case in self.cases]
+        return [found for case in self.cases for found in self._findings(case, longest)]
 
     def _progress(self, pair: int, left: Sequence[str], spent_s: float) -> str:
         suspects = sum(self._known[case].test.suspected for case in left)
@@ -117,25 +113,26 @@ class PairedGate:
     def _sample(self, processes: Pair, pair: int, case: str) -> None:
         rng = random.Random(f"{self.seed}/{pair}/{case}")  # noqa: S311 - an order, not a key
         try:
-            turns = sample(processes, case, rng, self.now)
+            sampled = sample(processes, case, rng, self.now)
         except CaseError as error:
             self._fail([case], str(error))
             return
-        known = self._known[case]
+        known, turns = self._known[case], sampled.turns
+        known.difference = known.difference or sampled.difference
         stage = "fresh" if known.test.suspected else "screen"
-        (wall, rounds), (cpu, _) = log_ratio(turns, "wall_s"), log_ratio(turns, "cpu_s")
+        logs = {clock: log_ratio(turns, clock.column) for clock in JudgedClock}
         write_pair(self.writer, case, pair, stage, turns)
-        judged, other = (wall, cpu) if self.clock is JudgedClock.WALL else (cpu, wall)
-        if not rounds or math.isnan(judged):
+        judged, rounds = logs[self.clock]
+        if not rounds:
             self._fail([case], "its forwards are too short for this machine's clock")
             return
         known.test.add(judged)
-        known.other_logs.append(other)
-        for side in SIDES:
+        known.other_logs.append(logs[self.clock.other][0])
+        for side in Side:
             times = [
                 getattr(t, self.clock.column)
                 for t in turns
-                if t.side == side and t.phase == "sample"
+                if t.side is side and t.phase is Phase.SAMPLE
             ]
             known.seconds[side].append(statistics.median(times))
 
@@ -143,26 +140,43 @@ class PairedGate:
         for case in cases:
             self._known[case].failure = reason
 
+    def _findings(self, case: str, pair_s: float) -> list[Finding]:
+        """The verdict on a case's seconds, and before it one on its outputs where they differ."""
+        note = self._known[case].difference
+        different = [Finding(case, OUTPUTS, Verdict.DIFFERENT, note=note)] if note else []
+        return [*different, self._finding(case, pair_s)]
+
     def _finding(self, case: str, pair_s: float) -> Finding:
         known = self._known[case]
         test, metric = known.test, self.clock.metric
         ratio, low, high = test.interval()
-        finding = Finding(case, metric, Verdict.FAILED, "s", ratio=ratio, low=low, high=high)
+        finding = Finding(
+            case,
+            metric,
+            Verdict.FAILED,
+            "s",
+            ratio=ratio,
+            low=low,
+            high=high,
+            threshold=test.threshold,
+        )
         if test.pairs:
-            medians = {s: statistics.median(known.seconds[s]) for s in SIDES}
-            finding = replace(finding, baseline=medians[BASELINE], candidate=medians[CANDIDATE])
+            medians = {s: statistics.median(known.seconds[s]) for s in Side}
+            finding = replace(
+                finding, baseline=medians[Side.BASELINE], candidate=medians[Side.CANDIDATE]
+            )
         if known.failure:
             return replace(finding, verdict=known.presence, note=known.failure)
         verdict = test.verdict or Verdict.UNKNOWN
         return replace(finding, verdict=verdict, note=_told(known, verdict, pair_s, self.clock))
 
 
-def differing(versions: Mapping[str, Mapping[str, str]]) -> list[str]:
+def differing(versions: Mapping[Side, Mapping[str, str]]) -> list[str]:
     """A sentence for each thing of which the sides run different versions.
 
     An environment built for a ref has the newest that the ref allows, unless it pins them.
     """
-    old, new = (versions.get(side, {}) for side in SIDES)
+    old, new = (versions.get(side, {}) for side in Side)
     return [
         f"{name} is {old[name]} in the baseline and {new[name]} in the candidate: what is found "
         "may be its doing, not the code's"
@@ -171,14 +185,14 @@ def differing(versions: Mapping[str, Mapping[str, str]]) -> list[str]:
     ]
 
 
-def presence(case: str, reasons: Mapping[str, str]) -> Verdict:
+def presence(case: str, reasons: Mapping[Side, str]) -> Verdict:
     """New or missing where just one side has no such model; else failed."""
     if len(reasons) != 1:
         return Verdict.FAILED
     (side, reason), name = *reasons.items(), case.partition("/")[2]
     if not _absent(name, reason):
         return Verdict.FAILED
-    return Verdict.NEW if side == BASELINE else Verdict.MISSING
+    return Verdict.NEW if side is Side.BASELINE else Verdict.MISSING
 
 
 def _absent(name: str, reason: str) -> bool:
@@ -223,9 +237,9 @@ def write_pair(
     (wall, rounds), (cpu, _) = log_ratio(turns, "wall_s"), log_ratio(turns, "cpu_s")
     means = {
         f"{side}_mean_s": statistics.mean(
-            t.wall_s for t in turns if t.side == side and t.phase != "warmup"
+            t.wall_s for t in turns if t.side == side and t.phase != Phase.WARMUP
         )
-        for side in SIDES
+        for side in Side
     }
     logs = {"wall_log_ratio": wall, "cpu_log_ratio": cpu, "rounds": rounds}
     writer.append("pairs", [{**key, "stage": stage, **logs, **means}])

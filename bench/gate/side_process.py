@@ -2,14 +2,15 @@
 
 Run as a script by whatever interpreter the side has, so it needs torch and transformers, and no
 other part of this project. JSON lines come in on stdin, an order first and then commands; JSON
-lines go out on what was stdout. Commands: `run` times forwards of a case, `calibrate` times them
-against units of extra work. The process ends when stdin closes.
+lines go out on what was stdout. Commands: `run` times forwards of a case, each on inputs of its
+own; `outputs` writes what the last of them returned to a file; `calibrate` times forwards against
+units of extra work. The process ends when stdin closes, and with its parent.
 """
 
 from __future__ import annotations
 
 import ctypes
-import importlib
+import importlib.util
 import json
 import os
 import queue
@@ -18,19 +19,14 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 NS = 1e-9
 PR_SET_PDEATHSIG = 1
 CALIBRATIONS = 15
-EXTRA_ROWS = 16
-EXTRA_SIZE = 768
-"""A unit of extra work is a (16 x 768) by (768 x 768) product: 19 MFLOP, under 1 % of a forward."""
 CALIBRATION_UNITS = 50
 """Enough to be seen in a forward, and about as many as a slowdown of 5 % takes."""
-
-Forward = Callable[[], Any]
 
 
 def main() -> None:
@@ -55,12 +51,13 @@ def main() -> None:
 
     transformers.logging.set_verbosity_error()
     torch.set_num_threads(order["threads"])
-    forwards: dict[str, Forward] = {}
+    loader = _neighbour(os.path.join(here, "side_cases.py"))  # noqa: PTH118 - see above
+    cases: dict[str, Any] = {}
     modules: dict[str, Any] = {}
     with torch.inference_mode():
         for case in order["cases"]:
             try:
-                forwards[case["id"]] = _forward(case, order, modules)
+                cases[case["id"]] = loader.load(case, order, modules)
             except Exception as error:  # noqa: BLE001, PERF203 - it becomes the case's reason
                 emit(event="failed", case=case["id"], reason=_reason(error))
         versions = {
@@ -72,9 +69,19 @@ def main() -> None:
         while True:
             command = json.loads(commands.get())
             try:
-                emit(**_obey(command, forwards[command["case"]], order["device"]))
+                emit(**_obey(command, cases[command["case"]], order["device"]))
             except Exception as error:  # noqa: BLE001 - see above
                 emit(event="failed", case=command["case"], reason=_reason(error))
+
+
+def _neighbour(path: str) -> Any:
+    """The module in a file beside this one, under a name that no module of the side's has."""
+    spec = importlib.util.spec_from_file_location("_bench_side_cases", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _end_with_parent() -> None:
@@ -100,155 +107,90 @@ def _commands() -> queue.Queue[str]:
     return lines
 
 
-def _obey(command: dict[str, Any], forward: Forward, device: str) -> dict[str, Any]:
+def _obey(command: dict[str, Any], case: Any, device: str) -> dict[str, Any]:
     if command["do"] == "calibrate":
-        return _calibrate(forward, device)
+        return _calibrate(case, device)
+    if command["do"] == "outputs":
+        return _save_outputs(case, command["path"])
+    return _run(case, command["forwards"], command["draw"], device)
+
+
+def _run(case: Any, forwards: int, draw: int, device: str) -> dict[str, Any]:
+    """Time forwards on inputs that are drawn before, so that nothing comes between them.
+
+    Draws count down to `draw`: the last forwards of both sides have one input, however many each
+    runs.
+    """
+    import torch
+
+    case.output = None  # freed before the next output is made, as in any other loop
+    drawn = [(number, case.draw(number)) for number in range(draw + forwards - 1, draw - 1, -1)]
     wall, cpu = [], []
-    for _ in range(command["forwards"]):
-        took = _time(forward, device)
-        wall.append(took[0])
-        cpu.append(took[1])
+    for number, inputs in drawn:
+        torch.manual_seed(number)  # a module that draws random numbers draws the same on both sides
+        case.output = None
+        took_wall, took_cpu, case.output = _time(case.forward, inputs, device)
+        wall.append(took_wall)
+        cpu.append(took_cpu)
     return {"event": "block", "wall_s": wall, "cpu_s": cpu}
 
 
-def _time(forward: Forward, device: str) -> tuple[float, float]:
-    """Wall and CPU seconds of one forward, with the device's work done."""
+def _time(forward: Callable[[Any], Any], inputs: Any, device: str) -> tuple[float, float, Any]:
+    """Wall and CPU seconds of one forward, with the device's work done; and its output."""
     _synchronize(device)
     cpu, wall = time.process_time_ns(), time.perf_counter_ns()
-    forward()
+    output = forward(inputs)
     _synchronize(device)
     wall_end, cpu_end = time.perf_counter_ns(), time.process_time_ns()
-    return (wall_end - wall) * NS, (cpu_end - cpu) * NS
+    return (wall_end - wall) * NS, (cpu_end - cpu) * NS, output
 
 
-def _calibrate(forward: Forward, device: str) -> dict[str, Any]:
+def _save_outputs(case: Any, path: str) -> dict[str, Any]:
+    """Write the tensors of the last output to an .npz file; and name every type behind them."""
+    import numpy as np
+    import torch
+
+    tensors = list(_tensors(case.output))
+    parameters = case.module.parameters() if hasattr(case.module, "parameters") else ()
+    dtypes = {str(t.dtype).removeprefix("torch.") for t in (*tensors, *parameters)}
+    arrays = [
+        (t.float() if t.dtype in (torch.float16, torch.bfloat16) else t).cpu().numpy()
+        for t in tensors
+    ]
+    np.savez(path, **{f"{i:04d}": array for i, array in enumerate(arrays)})
+    return {"event": "outputs", "dtypes": sorted(dtypes)}
+
+
+def _tensors(output: Any) -> Iterator[Any]:
+    """The dense tensors of an output, in order, however deep they lie."""
+    import torch
+
+    if isinstance(output, torch.Tensor):
+        if output.layout is torch.strided:
+            yield output
+    elif hasattr(output, "keys"):
+        for name in output.keys():  # noqa: SIM118 - ModelOutput
+            yield from _tensors(output[name])
+    elif isinstance(output, (list, tuple)):
+        for one in output:
+            yield from _tensors(one)
+
+
+def _calibrate(case: Any, device: str) -> dict[str, Any]:
     """The share by which one unit of extra work slows a forward, in the forward's own conditions.
 
     Both are timed whole and in turn: a unit alone would find the machine quiet more often than a
     forward does. In CPU seconds where there are any, since those wait for nobody.
     """
-    extra = _extra_work(CALIBRATION_UNITS, device)
-
-    def slower() -> Any:
-        extra()
-        return forward()
-
+    slower = case.slowed_by(CALIBRATION_UNITS)
     column = 0 if device.startswith("cuda") else 1
+    inputs = case.draw(0)
     took = [
-        (_time(forward, device)[column], _time(slower, device)[column]) for _ in range(CALIBRATIONS)
+        (_time(case.forward, inputs, device)[column], _time(slower, inputs, device)[column])
+        for _ in range(CALIBRATIONS)
     ]
     shares = sorted(more / plain - 1 for plain, more in took if plain > 0)
     return {"event": "calibrated", "unit_share": shares[len(shares) // 2] / CALIBRATION_UNITS}
-
-
-def _forward(case: dict[str, Any], order: dict[str, Any], modules: dict[str, Any]) -> Forward:
-    """A call of no arguments that runs the case's forward, and its extra work if it has any."""
-    build, device = case["build"], order["device"]
-    key = json.dumps([build, case["dtype"], case["attention"]], sort_keys=True)
-    if key not in modules:
-        modules[key] = BUILDERS[build["kind"]](case, order)
-    module, inputs = modules[key]
-    if inputs is None:
-        inputs = _token_ids(module, case, order)
-    module_args, module_kwargs = _arguments(inputs)
-
-    def forward() -> Any:
-        return module(*module_args, **module_kwargs)
-
-    if not case["extra_units"]:
-        return forward
-    extra = _extra_work(case["extra_units"], device)
-
-    def slower() -> Any:
-        extra()
-        return forward()
-
-    return slower
-
-
-def _from_config(case: dict[str, Any], order: dict[str, Any]) -> tuple[Any, Any]:
-    """A transformers encoder with seeded random weights: of a directory's config, or of facts."""
-    import torch
-    from transformers import AutoConfig, AutoModel
-
-    build = case["build"]
-    if build.get("directory"):
-        config = AutoConfig.from_pretrained(build["directory"], trust_remote_code=False)
-    else:
-        config = AutoConfig.for_model(build["model_type"], **build["arguments"])
-    torch.manual_seed(0)
-    module = AutoModel.from_config(config, attn_implementation=case["attention"])
-    return module.eval().to(device=order["device"], dtype=getattr(torch, case["dtype"])), None
-
-
-def _from_repository(case: dict[str, Any], order: dict[str, Any]) -> tuple[Any, Any]:
-    """A model as the side's own checkout of this project names and loads it."""
-    asked = (case["build"]["name"], case["dtype"], case["attention"], order["device"])
-    try:
-        by_name = importlib.import_module("bench.gate.by_name")
-    except ModuleNotFoundError as error:
-        if not str(error.name).startswith("bench."):
-            raise
-        # A tree from before 2026-11-27 has no such module.
-        return _from_old_repository(*asked), None
-    return by_name.load(*asked), None
-
-
-def _from_old_repository(name: str, dtype: str, attention: str, device: str) -> Any:
-    loading = importlib.import_module("bench.loading")
-    registry = importlib.import_module("bench.registry")
-    variant = importlib.import_module("bench.spec").Variant(dtype, attention)
-    return loading.load(registry.pick_models([name])[0], variant, None, device, random=True)
-
-
-def _from_factory(case: dict[str, Any], order: dict[str, Any]) -> tuple[Any, Any]:
-    """What the user's `module:function` returns: a torch module and its inputs."""
-    name, _, function = case["build"]["name"].partition(":")
-    module, inputs = getattr(importlib.import_module(name), function)()
-    return module.eval().to(order["device"]), _moved(inputs, order["device"])
-
-
-BUILDERS = {"config": _from_config, "repository": _from_repository, "factory": _from_factory}
-
-
-def _token_ids(module: Any, case: dict[str, Any], order: dict[str, Any]) -> dict[str, Any]:
-    import torch
-
-    generator = torch.Generator().manual_seed(order["seed"])
-    shape = (case["batch_size"], case["seq_len"])
-    ids = torch.randint(0, int(module.config.vocab_size), shape, generator=generator)
-    device = order["device"]
-    return {"input_ids": ids.to(device), "attention_mask": torch.ones_like(ids).to(device)}
-
-
-def _arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Inputs as a call takes them: a mapping by name, a list in order, anything else alone."""
-    if hasattr(inputs, "keys"):
-        return (), {name: inputs[name] for name in inputs.keys()}  # noqa: SIM118 - BatchEncoding
-    return (tuple(inputs) if isinstance(inputs, (list, tuple)) else (inputs,)), {}
-
-
-def _moved(inputs: Any, device: str) -> Any:
-    if hasattr(inputs, "keys"):
-        return {name: _moved(inputs[name], device) for name in inputs.keys()}  # noqa: SIM118
-    if isinstance(inputs, (list, tuple)):
-        return [_moved(one, device) for one in inputs]
-    return inputs.to(device) if hasattr(inputs, "to") else inputs
-
-
-def _extra_work(units: int, device: str) -> Forward:
-    """A call that does that many units of extra work, always the same."""
-    import torch
-
-    left = torch.ones(EXTRA_ROWS, EXTRA_SIZE, device=device)
-    right = torch.ones(EXTRA_SIZE, EXTRA_SIZE, device=device)
-    out = torch.empty(EXTRA_ROWS, EXTRA_SIZE, device=device)
-
-    def work() -> None:
-        for _ in range(units):
-            torch.mm(left, right, out=out)
-
-    return work
 
 
 def _synchronize(device: str) -> None:

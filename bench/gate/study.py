@@ -25,8 +25,9 @@ from bench.gate.aa_noise import equal_sides, opened, take
 from bench.gate.cases import Asked, Timed, opener, timed_cases
 from bench.gate.clocks import JudgedClock
 from bench.gate.paired_gate import Note, PairedGate
-from bench.gate.process_pair import SIDES
+from bench.gate.sampling import AS_GIVEN
 from bench.gate.sequential_test import LOOKS
+from bench.gate.sides import Side
 from bench.machine.fingerprint import machine
 from bench.results import store as records
 
@@ -125,8 +126,8 @@ class Study:
         for _ in range(CALIBRATIONS):
             with opened(self._open(cases, {}), cases) as pair:
                 for case, shares in found.items():
-                    for side in SIDES:
-                        pair.turn(side, case, 2)
+                    for side in Side:
+                        pair.turn(side, case, 2, AS_GIVEN)
                         took = pair.ask(side, {"do": "calibrate", "case": case})
                         shares.append(took["unit_share"])
         return {case: unit_share(case, shares) for case, shares in found.items()}

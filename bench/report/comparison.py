@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.compare import stored_runs as stored
 from bench.compare.findings import RED, Comparison, Verdict
 from bench.compare.formats import COLUMNS, cells
+from bench.compare.judgement import compare as compare_figures
+from bench.compare.stored_runs import figures
 from bench.compare.thresholds import read as read_thresholds
 from bench.report.table import Table
 from bench.report.view import View
@@ -24,8 +25,8 @@ RULE = (
 
 def compare(views: list[View]) -> Comparison:
     """The newest run against the one before it, by the same rules as on the command line."""
-    old, new = (stored.figures(v.run, v.summary, v.ratios) for v in views[-2:])
-    return stored.compare(old, new, read_thresholds(Path(), None))
+    old, new = (figures(v.run, v.summary, v.ratios) for v in views[-2:])
+    return compare_figures(old, new, read_thresholds(Path(), None))
 
 
 def intro(comparison: Comparison) -> list[str]:

@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 
-from bench.core.axes import Dtype
 from bench.core.errors import BenchError
-
-TOLERANCE: Mapping[str, float] = {
-    Dtype.FLOAT32: 1e-4,
-    Dtype.FLOAT16: 2e-2,
-    Dtype.BFLOAT16: 1e-1,
-    Dtype.INT8: 5e-1,
-}
-"""Relative error above which a variant counts as another function, by dtype.
-
-Some ten times what full-size models show here (5e-7, 1.5e-3, 1.2e-2, 4e-2): rounding stays below,
-a wrong mask, layer or layout does not. Whether a quantised model is good enough is another
-question, which its error in the results helps to ask.
-"""
+from bench.core.tolerance import TOLERANCE
 
 
 def relative_error(got: Sequence[torch.Tensor], expected: Sequence[torch.Tensor]) -> float:

@@ -105,6 +105,29 @@ def test_junit_is_well_formed_whatever_a_reason_holds():
     assert suite.find("testcase/error").get("message").endswith("killed <&> by 犬 \U0001f415")
 
 
+@pytest.mark.parametrize("form", Format)
+def test_the_threshold_in_force_stands_in_every_output(form, capsys):
+    """A verdict without it could not be checked; cases of another are counted in."""
+    judged = comparison(*(replace(SLOWER, threshold=share) for share in (0.05, 0.05, 0.005)))
+    output.show(judged, form, {})
+    assert "5% (some cases: 0.5%)" in capsys.readouterr().out
+    assert "threshold" in output.sentence(judged.findings[0])
+
+
+def test_a_table_of_counts_alone_has_no_threshold():
+    """None was in force."""
+    assert comparison(EQUAL, CHANGED).thresholds() == ""
+
+
+def test_advice_is_neither_failure_nor_silence():
+    """Seconds of different times fail nothing, and the headline does not say that all is well."""
+    advised = comparison(EQUAL, replace(SLOWER, advice=True), gate=False)
+    assert (advised.exit_code(), advised.failing) == (0, [])
+    suite = ET.fromstring(output.junit(advised))  # noqa: S314 - our own text
+    assert (suite.get("failures"), len(suite.findall("testcase/skipped"))) == ("0", 1)
+    assert output._headline(advised) != output._headline(comparison(EQUAL))
+
+
 def test_github_gets_a_summary_and_annotations(tmp_path, capsys):
     """In GitHub Actions the summary page is appended to and each failing finding annotated."""
     page = tmp_path / "summary.md"

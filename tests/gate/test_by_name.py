@@ -13,7 +13,8 @@ import pytest
 from bench.gate import environments as sides
 from bench.gate import process_pair as pairs
 from bench.gate.cases import Asked, order, timed_cases
-from bench.gate.process_pair import SIDES
+from bench.gate.outputs import difference
+from bench.gate.sides import Side
 
 ROOT = Path(__file__).resolve().parents[2]
 OLD = "a393199"
@@ -35,8 +36,8 @@ def old_tree(tmp_path):
 def test_a_tree_from_before_the_rooms_is_checked_against_this_one(old_tree, tiny_models):
     """Both sides load the model by their own code, and their forwards are timed in turn."""
     trees = {
-        name: sides.Side(name, Path(sys.executable), (tree,), is_ours=sides._ours(tree))
-        for name, tree in zip(SIDES, (old_tree, ROOT), strict=True)
+        name: sides.Environment(name, Path(sys.executable), (tree,), is_ours=sides._ours(tree))
+        for name, tree in zip(Side, (old_tree, ROOT), strict=True)
     }
     assert all(side.is_ours for side in trees.values())
     asked = Asked((str(tiny_models["albert"]),), seq_lens=(16,))
@@ -49,9 +50,10 @@ def test_a_tree_from_before_the_rooms_is_checked_against_this_one(old_tree, tiny
     try:
         assert pair.failed() == {}
         case = cases[0].id
-        for side in SIDES:
-            [(wall_s, cpu_s)] = pair.turn(side, case, 1)
+        for side in Side:
+            [(wall_s, cpu_s)] = pair.turn(side, case, 1, 0)
             assert wall_s > 0
             assert cpu_s >= 0
+        assert difference(*(pair.outputs(side, case) for side in Side)) == ""
     finally:
         pair.close()

@@ -8,19 +8,19 @@ import pytest
 
 from bench.core.errors import UsageError
 from bench.gate.cases import Asked, order, timed_cases
-from bench.gate.environments import Side
+from bench.gate.environments import Environment
 
 
 def test_our_models_and_users_code_are_cases():
     """A factory is one case; our models have one per workload, with facts any side understands."""
     cases = timed_cases(Asked(("mine:make", "albert-base-v2"), (1, 2), (16,)))
     assert [c.id.split("/")[1] for c in cases] == ["mine:make", "albert-base-v2", "albert-base-v2"]
-    foreign = Side("old", Path("python"), (), is_ours=False)
+    foreign = Environment("old", Path("python"), (), is_ours=False)
     asked = order(cases, foreign, Asked(), 0, {"check/mine:make": 7})
     assert [c["build"]["kind"] for c in asked["cases"]] == ["factory", "config", "config"]
     assert asked["cases"][0]["extra_units"] == 7
     assert asked["cases"][1]["build"]["arguments"]["embedding_size"] == 128
-    ours = Side("ref", Path("python"), (), is_ours=True)
+    ours = Environment("ref", Path("python"), (), is_ours=True)
     assert order(cases, ours, Asked(), 0, {})["cases"][1]["build"]["kind"] == "repository"
 
 

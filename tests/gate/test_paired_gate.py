@@ -10,7 +10,7 @@ from gate_fakes import FakePair, slower_by
 from bench.compare.findings import Comparison, Verdict
 from bench.compare.thresholds import Thresholds
 from bench.gate.paired_gate import PairedGate, differing
-from bench.gate.process_pair import BASELINE, CANDIDATE, SIDES, CaseError, SideError
+from bench.gate.sides import CaseError, Side, SideError
 from bench.results import store as records
 
 
@@ -36,7 +36,7 @@ def test_equal_sides_pass_and_every_forward_is_kept(writer):
     kept = records.read_table(writer.directory, "pairs")
     assert set(kept["pair"]) == {1, 2, 3}
     turns = records.read_table(writer.directory, "turns")
-    assert set(turns["side"]) == set(SIDES)
+    assert set(turns["side"]) == set(Side)
     assert set(turns["phase"]) == {"warmup", "switch", "sample"}
 
 
@@ -66,7 +66,23 @@ def test_sides_of_different_versions_are_told(writer):
     made.run()
     (text,) = differing(made.versions)
     assert text.startswith("torch is 2.6.0 in the baseline and 2.9.1 in the candidate")
-    assert differing({side: {"torch": "2.6.0"} for side in SIDES}) == []
+    assert differing({side: {"torch": "2.6.0"} for side in Side}) == []
+
+
+def test_different_outputs_are_red_however_fast(writer):
+    """A finding of their own says which case and by how much; its seconds are judged beside it."""
+    cached = FakePair(slower_by(0.01), output=lambda side, draw: draw * (side is Side.BASELINE))
+    different, seconds = gate(writer, lambda _: cached).run()
+    assert (different.verdict, different.case) == (Verdict.DIFFERENT, "check/a")
+    assert different.note
+    assert seconds.verdict is Verdict.FASTER
+    assert Comparison("old", "new", [different, seconds], gate=True).exit_code() == 1
+
+
+def test_the_threshold_in_force_stands_in_the_finding(writer):
+    """Whoever reads the verdict need not know how it was asked for."""
+    (finding,) = gate(writer, lambda _: FakePair(slower_by(1.0))).run()
+    assert finding.threshold == 0.05
 
 
 def test_decided_cases_are_left_out_of_further_pairs(writer):
@@ -75,7 +91,7 @@ def test_decided_cases_are_left_out_of_further_pairs(writer):
 
     def open_pair(cases):
         asked.append(list(cases))
-        return FakePair(lambda side, case: 0.2 if (side, case) == (CANDIDATE, "b") else 0.1)
+        return FakePair(lambda side, case: 0.2 if (side, case) == (Side.CANDIDATE, "b") else 0.1)
 
     findings = gate(writer, open_pair, ("a", "b")).run()
     assert [f.verdict for f in findings] == [Verdict.WITHIN_NOISE, Verdict.SLOWER]
@@ -96,7 +112,9 @@ def test_out_of_time_is_unknown_and_says_what_it_would_take(writer):
 def test_a_case_that_cannot_be_loaded_leaves_the_others(writer):
     """Its finding carries the side's reason."""
     findings = gate(
-        writer, lambda _: FakePair(slower_by(1.0), {"a": {CANDIDATE: "no such thing"}}), ("a", "b")
+        writer,
+        lambda _: FakePair(slower_by(1.0), {"a": {Side.CANDIDATE: "no such thing"}}),
+        ("a", "b"),
     ).run()
     assert [f.verdict for f in findings] == [Verdict.FAILED, Verdict.WITHIN_NOISE]
     assert findings[0].note == "candidate: no such thing"
@@ -139,27 +157,27 @@ def test_a_pair_that_cannot_start_fails_every_case(writer):
     [
         (
             "check/mine.models:make",
-            {BASELINE: "AttributeError: module 'mine.models' has no attribute 'make'"},
+            {Side.BASELINE: "AttributeError: module 'mine.models' has no attribute 'make'"},
             Verdict.NEW,
         ),
         (
             "check/mine.models:make",
-            {CANDIDATE: "ModuleNotFoundError: No module named 'mine.models'"},
+            {Side.CANDIDATE: "ModuleNotFoundError: No module named 'mine.models'"},
             Verdict.MISSING,
         ),
         (
             "check/mine:make",
-            {CANDIDATE: "ModuleNotFoundError: No module named 'x'"},
+            {Side.CANDIDATE: "ModuleNotFoundError: No module named 'x'"},
             Verdict.FAILED,
         ),
         (
             "check/mine:make",
-            dict.fromkeys(SIDES, "AttributeError: module 'mine' has no attribute 'make'"),
+            dict.fromkeys(Side, "AttributeError: module 'mine' has no attribute 'make'"),
             Verdict.FAILED,
         ),
         (
             "check/tiny/cpu/float32/sdpa/t1/b1/s32",
-            {BASELINE: "UsageError: no model 'tiny': give one of bert, albert"},
+            {Side.BASELINE: "UsageError: no model 'tiny': give one of bert, albert"},
             Verdict.NEW,
         ),
     ],

@@ -9,21 +9,32 @@ import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
+
 from bench.gate import process_pair as pairs
 from bench.gate.cases import Asked, order, timed_cases
-from bench.gate.environments import Side
-from bench.gate.process_pair import CANDIDATE, SIDES
+from bench.gate.environments import Environment
+from bench.gate.outputs import Outputs
+from bench.gate.sides import Side
 
 
 class FakePair:
     """A pair without processes: `seconds` gives the wall time of a forward by side and case.
 
-    Its clock (`now`) is moved by forwards, and by `asking_s` for each turn.
+    Its clock (`now`) is moved by forwards, and by `asking_s` for each turn. `output` gives what a
+    forward returns, by side and the number that its inputs were drawn by.
     """
 
     def __init__(
-        self, seconds, failed=None, journal=None, asking_s=0.0, torches=("2.6.0", "2.6.0")
+        self,
+        seconds,
+        failed=None,
+        journal=None,
+        asking_s=0.0,
+        torches=("2.6.0", "2.6.0"),
+        output=lambda _, draw: draw,
     ):
+        self.output, self.drawn = output, {}
         self.seconds, self._failed = seconds, failed or {}
         self.asking_s, self.now_s = asking_s, 0.0
         self.torches = torches
@@ -36,14 +47,20 @@ class FakePair:
 
     def versions(self):
         """See Pair."""
-        return {side: {"torch": torch} for side, torch in zip(SIDES, self.torches, strict=True)}
+        return {side: {"torch": torch} for side, torch in zip(Side, self.torches, strict=True)}
 
-    def turn(self, side, case, forwards):
+    def turn(self, side, case, forwards, draw):
         """See Pair."""
+        self.drawn[side] = draw
         self.journal.append((side, forwards))
         took = self.seconds(side, case)
         self.now_s += self.asking_s + forwards * took
         return [(took, 2 * took)] * forwards
+
+    def outputs(self, side, case):
+        """See Pair."""
+        del case
+        return Outputs([np.float32([self.output(side, self.drawn[side])])], ["float32"])
 
     def now(self):
         """Seconds since it was made."""
@@ -58,7 +75,7 @@ def slower_by(factor, noise=0.0, seed=3):
     """Seconds of a forward: 0.1 on the baseline, `factor` times that on the candidate."""
     rng = random.Random(seed)
     return lambda side, _: (
-        0.1 * (factor if side == CANDIDATE else 1) * math.exp(rng.gauss(0, noise))
+        0.1 * (factor if side is Side.CANDIDATE else 1) * math.exp(rng.gauss(0, noise))
     )
 
 
@@ -68,6 +85,21 @@ import torch
 def make():
     module = torch.nn.Sequential(*[torch.nn.Linear(8, 8) for _ in range({layers})])
     return module, [torch.ones(2, 8)]
+
+def caches():
+    module, inputs = make()
+    forward, found = module.forward, []
+    def cached(x):
+        if not found:
+            found.append(forward(x))
+        return found[0]
+    if {layers} > 1:
+        module = torch.nn.Sequential(module[0])
+        forward = module[0].forward
+        module.forward = cached
+    else:
+        module = torch.nn.Sequential(module[0])
+    return module, inputs
 
 def breaks():
     return (lambda x: x).no_such_attribute
@@ -90,8 +122,8 @@ def write_factory(directory, layers):
 def real_pair(old, new, *names, python=sys.executable):
     """Two real processes over the factories in two directories."""
     both = {
-        name: Side(name, Path(python), (tree,), is_ours=False)
-        for name, tree in zip(SIDES, (old, new), strict=True)
+        name: Environment(name, Path(python), (tree,), is_ours=False)
+        for name, tree in zip(Side, (old, new), strict=True)
     }
     cases = timed_cases(Asked(tuple(f"mine:{name}" for name in names)))
     orders = {name: order(cases, side, Asked(), 0, {}) for name, side in both.items()}

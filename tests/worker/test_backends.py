@@ -17,6 +17,7 @@ from bench.core.axes import REFERENCE, Variant
 from bench.core.case import Compares, Measure, Status, Workload
 from bench.core.errors import BenchError, UnsupportedError
 from bench.core.events import Event, Phase, Samples
+from bench.core.tolerance import TOLERANCE
 from bench.worker import engine as engines
 from bench.worker import variants
 from bench.worker.backends import torch as torch_backend
@@ -33,7 +34,7 @@ from bench.worker.measures.forward import (
     with_threads,
 )
 from bench.worker.measures.text import BATCHES, Batch, sample_batches
-from bench.worker.numerics import TOLERANCE, assert_close, relative_error
+from bench.worker.numerics import assert_close, relative_error
 from bench.worker.session import Session, classify
 
 COMPILED = Variant(compile="default")

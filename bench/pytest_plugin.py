@@ -83,7 +83,7 @@ def bench_case(request: pytest.FixtureRequest) -> Callable[[Any], None]:
         benchmark.group = case.group
         module = _module(request.config, case)
         prepared = _prepared(request.config)
-        benchmark.extra_info["weights"] = prepared.sources[case.model].weights
+        benchmark.extra_info["weights"] = prepared.sources[case.model].weights.value
         measures[case.measure](benchmark, module, case)
 
     return run
@@ -116,7 +116,7 @@ def _module(config: pytest.Config, case: Case) -> Any:
             case.variant,
             Path(source.directory) if source.directory else None,
             case.device,
-            random=source.weights == Weights.RANDOM.value,
+            random=source.weights is Weights.RANDOM,
         )
     return modules[key]
 

@@ -1,6 +1,6 @@
 """What each way to run a model gains over float32 step by step, and what it computes otherwise."""
 
-from bench.core.axes import Variant
+from bench.core.axes import BACKENDS, REFERENCE, TORCH, Attention, Compile, Dtype, Variant
 from bench.core.case import Compares, Measure
 from bench.core.suite import Grid, Suite
 
@@ -11,17 +11,14 @@ SUITE = Suite(
     compares=Compares.VARIANTS,
     by_default=False,
     variants=(
-        Variant(attention="eager"),  # the reference
+        REFERENCE,
         Variant(),
-        Variant("bfloat16"),
-        Variant("float16"),
-        Variant("bfloat16", attention="flash"),
-        Variant("int8"),
-        Variant(compile="default"),
-        Variant(compile="reduce-overhead"),
-        Variant(compile="max-autotune"),
-        Variant(backend="onnxruntime"),
-        Variant(backend="openvino"),
+        Variant(Dtype.BFLOAT16),
+        Variant(Dtype.FLOAT16),
+        Variant(Dtype.BFLOAT16, Attention.FLASH),
+        Variant(Dtype.INT8),
+        *(Variant(compile=mode) for mode in Compile if mode is not Compile.NONE),
+        *(Variant(backend=backend) for backend in BACKENDS if backend != TORCH),
     ),
     grids={
         "quick": Grid(batch_sizes=(1,), seq_lens=(128,)),

@@ -120,7 +120,7 @@ def make(tmp_path):
         writer.write_environment(run_environment(cases))
         made.append(writer)
         defaults = {
-            "sampling": sampling or Sampling(repeats=2, min_repeats=2, precision=1e-6),
+            "sampling": sampling or Sampling(processes=2, min_processes=2, precision=1e-6),
             "timeout_s": 60.0,
             "seed": 0,
             "models": (BERT, ALBERT),

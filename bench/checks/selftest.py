@@ -161,7 +161,7 @@ def _aa_ratio(launcher: Launcher, seed: int) -> Interval:
             process,
             cases,
             models,
-            {m.name: Source(None, Weights.RANDOM.value) for m in models},
+            {m.name: Source(None, Weights.RANDOM) for m in models},
             threads=1,
             seed=seed,
             budget_s=BUDGET_S,

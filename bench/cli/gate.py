@@ -134,7 +134,7 @@ def check(
             tuple(batch_size),
             tuple(seq_len),
             device,
-            dtype.value,
+            dtype,
             wanted_threads(threads),
         )
         paired = PairedOptions(against, asked, clock, max_time, timeout, seed)

@@ -1,18 +1,46 @@
-"""`bench doctor`: what on this machine will disturb a measurement."""
+"""The verbs that look at the machine and at the tool itself."""
 
 from __future__ import annotations
 
-from bench.machine.doctor import Doctor
+import typer
+
+from bench import __version__
+from bench.cli.options import Device, Models, Threads, wanted_threads
+
+verbs = typer.Typer()
 
 
-def show_doctor() -> int:
-    """Print what was found; always 0: nothing here forbids a run."""
+@verbs.command()
+def selftest() -> None:
+    """Measure the harness itself: its overhead, a known delay, an A/A test, a known allocation."""
+    from bench.checks import selftest as checks
+
+    raise typer.Exit(checks.main())
+
+
+@verbs.command("agree", hidden=True)  # its former name
+@verbs.command()
+def crosscheck(
+    model: Models = [],  # noqa: B006 - typer copies it
+    device: Device = "cpu",
+    threads: Threads = None,
+) -> None:
+    """Compare our times of every variant with other timers': torch's; on CUDA events, do_bench."""
+    from bench.checks import crosscheck as checks
+
+    raise typer.Exit(checks.main(tuple(model), device, wanted_threads(threads)))
+
+
+@verbs.command()
+def doctor() -> None:
+    """Show what on this machine will hurt a measurement, and the command that fixes it."""
     from rich.table import Table
 
+    from bench.machine.doctor import Doctor
     from bench.terminal.progress import console
 
-    out, doctor = console(), Doctor()
-    found, unknown = list(doctor.findings()), doctor.unknown()
+    out, examined = console(), Doctor()
+    found, unknown = list(examined.findings()), examined.unknown()
     if found:
         table = Table(box=None, pad_edge=False, header_style="bold")
         for name in ("found", "what it does", "next command"):
@@ -23,5 +51,10 @@ def show_doctor() -> int:
     else:
         out.print("nothing found that would hurt a measurement here")
     if unknown:
-        out.print(f"not told by this system: {', '.join(unknown)}", style="dim", soft_wrap=True)
-    return 0
+        out.print(f"not known on this system: {', '.join(unknown)}", style="dim", soft_wrap=True)
+
+
+@verbs.command()
+def version() -> None:
+    """Print the version of bench."""
+    typer.echo(__version__)

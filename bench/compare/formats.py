@@ -17,7 +17,7 @@ from xml.etree import ElementTree as ET
 import typer
 
 from bench.compare.findings import Comparison, Finding, Verdict, as_percent
-from bench.core.axes import DEFAULT_ATTENTION
+from bench.core.axes import Variant
 from bench.core.case import COMPARED
 from bench.terminal.progress import console
 from bench.wording.numbers import SCALES, quantity
@@ -89,7 +89,7 @@ def readable(case: str) -> str:
     if len(parts) != len(CASE_PARTS):
         return case
     part = dict(zip(CASE_PARTS, parts, strict=True))
-    usual = ("cpu", "float32", DEFAULT_ATTENTION)
+    usual = ("cpu", *Variant().compared)
     variant = [x for x, u in zip(parts[2:5], usual, strict=True) if x != u]
     if part["threads"].startswith(COMPARED):
         variant.append(part["threads"].removeprefix(COMPARED))

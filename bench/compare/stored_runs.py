@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.core.axes import AXIS_NAMES
 from bench.core.case import compares_threads
 from bench.core.metric import Judged
 from bench.core.metrics import METRICS
@@ -16,10 +17,7 @@ from bench.results import store as records
 if TYPE_CHECKING:
     import pandas as pd
 
-KEY = (
-    *("suite", "model", "device", "dtype", "attention", "backend", "compile", "head", "cache"),
-    *("batch_size", "seq_len"),
-)
+KEY = ("suite", "model", "device", *AXIS_NAMES, "batch_size", "seq_len")
 """What makes two cases of different runs the same case, whatever machine they ran on.
 
 The number of threads does where a suite compares such numbers.

@@ -96,7 +96,7 @@ class Case:
     @property
     def id(self) -> str:
         """A readable key, unique within a run, that joins the CSV files."""
-        variant = [self.variant.dtype, self.variant.attention, *self.variant.run_by]
+        variant = list(self.variant.compared)
         threads = f"t{self.threads}"
         if self.compares is Compares.VARIANTS:
             variant = [f"{COMPARED}{part}" for part in variant]

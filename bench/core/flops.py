@@ -17,7 +17,7 @@ LABELS = 2
 """Classes of a classification head, and ends of an answer: what transformers makes by default."""
 
 
-def forward_flops(arch: Architecture, workload: Workload, head: str = Head.FEATURES.value) -> int:
+def forward_flops(arch: Architecture, workload: Workload, head: Head = Head.FEATURES) -> int:
     """FLOPs of one forward of the model with a head (the base model with its pooler by default).
 
     Per layer and sequence of S tokens: 8 S H^2 for the four projections, 4 S H I for the
@@ -29,7 +29,7 @@ def forward_flops(arch: Architecture, workload: Workload, head: str = Head.FEATU
     return workload.batch_size * (arch.layers * layer + projection + _head_flops(arch, s, head))
 
 
-def _head_flops(arch: Architecture, s: int, head: str) -> int:
+def _head_flops(arch: Architecture, s: int, head: Head) -> int:
     """What stands on the encoder, per sequence of `s` tokens.
 
     Features: the pooler, 2 H^2. Masked LM: S (2 H E + 2 E V), a transform to the embeddings' width
@@ -37,7 +37,7 @@ def _head_flops(arch: Architecture, s: int, head: str) -> int:
     scores. A class of each token, or the ends of an answer: the scores alone.
     """
     h, e = arch.hidden_size, arch.embedding_size
-    match Head(head):
+    match head:
         case Head.FEATURES:
             return 2 * h**2 if arch.pooler else 0
         case Head.MASKED_LM:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from bench.core.axes import Backend
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -16,12 +18,20 @@ Kind = TypeVar("Kind")
 
 
 def to_plain(one: DataclassInstance) -> dict[str, Any]:
-    """A dataclass and what is in it as dictionaries, with the values of enums."""
-    return asdict(one, dict_factory=_plain_dict)
+    """A dataclass and what is in it as dictionaries, with the values of enums and backends."""
+    return {field.name: _plain(getattr(one, field.name)) for field in fields(one)}
 
 
-def _plain_dict(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    return {name: one.value if isinstance(one, Enum) else one for name, one in items}
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum | Backend):
+        return value.value
+    if is_dataclass(value) and not isinstance(value, type):
+        return to_plain(value)
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value
 
 
 def from_plain(kind: type[Kind], data: Any) -> Kind:
@@ -44,10 +54,10 @@ def _read(kind: Any, data: Any, where: str) -> Any:
         return _read_generic(get_origin(kind), get_args(kind), data, where)
     if kind in (Any, object):
         return data
+    if kind is Backend or issubclass(kind, Enum):
+        return kind(data)
     if is_dataclass(kind):
         return _read_dataclass(kind, _checked(data, (dict,), where), where)
-    if issubclass(kind, Enum):
-        return kind(data)
     if kind is float:  # JSON has one kind of number
         return float(_checked(data, (int, float), where))
     return _checked(data, (kind,), where)

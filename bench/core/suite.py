@@ -62,18 +62,18 @@ class Suite:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How long a timed case is sampled (seconds of wall time; a fraction for `precision`)."""
+    """How long a case is measured: fresh processes, seconds, and a fraction for `precision`."""
 
-    repeats: int = 5
-    min_repeats: int = 3
+    processes: int = 5
+    min_processes: int = 3
     precision: float = 0.02
     budget_s: float = 10.0
     max_time_s: float | None = None
-    memory_repeats: int = 3
+    memory_processes: int = 3
 
     def __post_init__(self) -> None:
-        if self.repeats < 1:
-            raise UsageError(f"--repeats is {self.repeats}: give 1 or more")
+        if self.processes < 1:
+            raise UsageError(f"--processes is {self.processes}: give 1 or more")
         if not 0 < self.precision < 1:
             raise UsageError(
                 f"--precision is {self.precision:g}: give a fraction between 0 and 1, like 0.02"
@@ -90,7 +90,7 @@ class Profile:
 
 
 PROFILES = {
-    # Quick answers within 5 minutes on 2 cores; the limit leaves room for the last repeat to end.
-    "quick": Profile("quick", Sampling(repeats=5, budget_s=8.0, max_time_s=262.0)),
-    "full": Profile("full", Sampling(repeats=10, min_repeats=5, budget_s=60.0)),
+    # Quick answers within 5 minutes on 2 cores; the limit leaves room for the last process to end.
+    "quick": Profile("quick", Sampling(processes=5, budget_s=8.0, max_time_s=262.0)),
+    "full": Profile("full", Sampling(processes=10, min_processes=5, budget_s=60.0)),
 }

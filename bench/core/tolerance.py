@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from bench.core.axes import Dtype
 
-TOLERANCE: Mapping[str, float] = {
+TOLERANCE = {
     Dtype.FLOAT32: 1e-4,
     Dtype.FLOAT16: 2e-2,
     Dtype.BFLOAT16: 1e-1,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.core.axes import Variant
+from bench.core.axes import Attention, Dtype, Variant
 from bench.plan.registry import pick_models
 from bench.worker.loading import load as load_model
 
@@ -22,4 +22,4 @@ def load(name: str, dtype: str, attention: str, device: str) -> torch.nn.Module:
     In inference mode, on `device`. Raises BenchError for an unknown name.
     """
     model = pick_models([name])[0]
-    return load_model(model, Variant(dtype, attention), None, device, random=True)
+    return load_model(model, Variant(Dtype(dtype), Attention(attention)), None, device, random=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.compare.thresholds import SUITE
 from bench.core.architecture import Model, config_arguments
-from bench.core.axes import DEFAULT_ATTENTION, Dtype, Variant
+from bench.core.axes import Dtype, Variant
 from bench.core.case import Case, Measure, Workload
 from bench.core.errors import UsageError
 from bench.gate.environments import Environment
@@ -33,11 +33,11 @@ class Asked:
     batch_sizes: tuple[int, ...] = ()
     seq_lens: tuple[int, ...] = ()
     device: str = "cpu"
-    dtype: str = "float32"
+    dtype: Dtype = Dtype.FLOAT32
     threads: int = 1
 
     def __post_init__(self) -> None:
-        if self.dtype == Dtype.INT8.value:
+        if self.dtype is Dtype.INT8:
             raise UsageError("--dtype is int8: the gate times modules as they are, none quantised")
         # The same checks, with the same words, as for a run.
         Options(
@@ -55,7 +55,7 @@ class Asked:
         given = {
             "--batch-size": self.batch_sizes,
             "--seq-len": self.seq_lens,
-            "--dtype": self.dtype != Dtype.FLOAT32.value,
+            "--dtype": self.dtype is not Dtype.FLOAT32,
         }
         for option in (name for name, value in given.items() if value):
             raise UsageError(
@@ -130,8 +130,8 @@ def timed_cases(asked: Asked) -> list[Timed]:
 def _facts(name: str, variant: Variant, workload: Workload | None) -> dict[str, Any]:
     return {
         "id": name,
-        "dtype": variant.dtype,
-        "attention": DEFAULT_ATTENTION,
+        "dtype": variant.dtype.value,
+        "attention": variant.attention.value,
         "batch_size": workload.batch_size if workload else 0,
         "seq_len": workload.seq_len if workload else 0,
     }

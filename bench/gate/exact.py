@@ -14,6 +14,7 @@ from bench.core.case import Measure
 from bench.core.errors import NothingMeasuredError, UsageError
 from bench.plan.options import Options
 from bench.plan.registry import all_suites, pick_models
+from bench.plan.stored_options import from_stored
 from bench.results import store as records
 from bench.runner.display import Display
 from bench.runner.start import make_runner
@@ -27,14 +28,12 @@ def recount(baseline: Path, results: Path, display: Display) -> Comparison:
 
     A suite or a model that is not known any more is not an error here: its cases are missing.
     """
-    from bench.runner.resume import restore_options
-
     old = read(baseline)
     described = records.read_environment(baseline)["run"]
     known = {s.name: s.measure in COUNTED for s in all_suites().values()}
     gated = {key for key in old.ended if known.get(key[0], True)}
     suites = tuple(name for name in described["suites"] if known.get(name))
-    recorded = restore_options(described["options"])
+    recorded = from_stored(described["options"])
     models = tuple(m for m in recorded.models or described["models"] if _known(m))
     if not suites or not models:
         raise NothingMeasuredError(
@@ -46,7 +45,7 @@ def recount(baseline: Path, results: Path, display: Display) -> Comparison:
         suites=suites,
         models=models,
         text=None,
-        sampling=dataclasses.replace(recorded.sampling, memory_repeats=1),
+        sampling=dataclasses.replace(recorded.sampling, memory_processes=1),
     )
     weights = {row["model"]: Weights(row["weights"]) for row in described["plan"]}
     new = read(_measure(options, weights, results, display))

@@ -49,7 +49,7 @@ def difference(baseline: Outputs, candidate: Outputs) -> str:
 
 def _tolerance(dtypes: Sequence[str]) -> float:
     """What rounding explains in the coarsest of these types; integers round nothing."""
-    known = [TOLERANCE[name] for name in dtypes if name in TOLERANCE]
+    known = [allowed for dtype, allowed in TOLERANCE.items() if dtype.value in dtypes]
     return max(known, default=min(TOLERANCE.values()))
 
 

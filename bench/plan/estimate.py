@@ -9,7 +9,7 @@ from bench.core.architecture import Model
 from bench.core.case import TIMED, Case, Measure
 from bench.core.flops import forward_flops
 from bench.core.suite import Sampling
-from bench.plan.jobs import job_batches, repeats_of
+from bench.plan.jobs import job_batches, processes_of
 
 START_S = 7.0
 """Assumed seconds to start a worker and load the models, for the estimate before a run."""
@@ -50,17 +50,17 @@ def estimate(cases: Sequence[Case], models: Sequence[Model], sampling: Sampling)
 
     processes, seconds = 0, 0.0
     for measure in Measure:
-        repeats = TRIES if measure is Measure.CAPACITY else repeats_of(measure, sampling)
+        started = TRIES if measure is Measure.CAPACITY else processes_of(measure, sampling)
         for batch in job_batches(cases, measure):
-            processes += repeats
-            seconds += repeats * START_S
+            processes += started
+            seconds += started * START_S
             for case in batch:
                 if measure in TIMED:
                     # A warm-up, and two rounds of which one begins with a dropped forward.
                     least = 4 * forward_s(case)
-                    seconds += max(sampling.budget_s, repeats * least)
+                    seconds += max(sampling.budget_s, started * least)
                     seconds += ENERGY_S if case.device.startswith("cuda") else 0.0
                 else:
-                    seconds += repeats * 4 * forward_s(case)
+                    seconds += started * 4 * forward_s(case)
     limit = sampling.max_time_s
     return Estimate(processes, min(seconds, limit) if limit else seconds)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 
 from bench.core.architecture import Model
-from bench.core.axes import DEFAULT_ATTENTION, TORCH, Cache, Compile, Dtype, Head, Variant
+from bench.core.axes import AXES, Kind, Variant
 from bench.core.case import TIMED, Case, Compares, Measure, Workload
 from bench.core.english import several
 from bench.core.errors import UsageError
@@ -90,39 +91,22 @@ def _variants(suite: Suite, options: Options, notes: list[str]) -> list[Variant]
 
 
 def _spanned(options: Options) -> Iterator[Variant]:
-    """Every combination of the axes; where an axis was not named, its usual value."""
-    axes = (
-        options.dtypes or (Dtype.FLOAT32.value,),
-        options.attentions or (DEFAULT_ATTENTION,),
-        options.backends or (TORCH.value,),
-        options.compiles or (Compile.NONE.value,),
-        options.heads or (Head.FEATURES.value,),
-        options.caches or (Cache.WARM.value,),
-    )
-    for values in product(*axes):
-        yield Variant(*values)
+    """Every combination of the axes; where an axis was not named, its default."""
+    values = (options.axes.get(axis.name) or (axis.default,) for axis in AXES)
+    return (Variant(*chosen) for chosen in product(*values))
 
 
 def _chosen(variants: Sequence[Variant], options: Options) -> Iterator[Variant]:
     """The suite's variants that fit the axes that were named; always its reference, the first."""
-    named = (
-        (options.dtypes, "dtype"),
-        (options.attentions, "attention"),
-        (options.backends, "backend"),
-        (options.compiles, "compile"),
-    )
-    for head, cache in product(options.heads or ("",), options.caches or ("",)):
+    named = {name: values for name, values in options.axes.items() if values}
+    of_workload = {axis.name for axis in AXES if axis.kind is Kind.WORKLOAD}
+    workloads = {name: values for name, values in named.items() if name in of_workload}
+    wanted = {name: values for name, values in named.items() if name not in of_workload}
+    for values in product(*workloads.values()):
         for number, variant in enumerate(variants):
-            fits = all(not values or getattr(variant, axis) in values for values, axis in named)
+            fits = all(getattr(variant, name) in chosen for name, chosen in wanted.items())
             if fits or number == 0:
-                yield Variant(
-                    variant.dtype,
-                    variant.attention,
-                    variant.backend,
-                    variant.compile,
-                    head or variant.head,
-                    cache or variant.cache,
-                )
+                yield replace(variant, **dict(zip(workloads, values, strict=True)))
 
 
 def _threads(suite: Suite, options: Options) -> list[int]:

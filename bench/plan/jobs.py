@@ -1,17 +1,17 @@
-"""What one worker process is told, as JSON, and which cases share a process."""
+"""What one worker process is to do, as JSON, and which cases share a process."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from bench.core.architecture import Architecture, Model
-from bench.core.axes import Variant
-from bench.core.case import Case, Compares, Measure, Workload
+from bench.core.architecture import Model, Weights
+from bench.core.case import Case, Measure
+from bench.core.plain import from_plain, to_plain
 from bench.core.suite import Sampling
 
 
@@ -20,12 +20,12 @@ class Source:
     """Where a worker takes a model's weights: a directory or none, pretrained or random."""
 
     directory: str | None
-    weights: str
+    weights: Weights
 
 
 @dataclass(frozen=True)
 class Job:
-    """All that one worker process is told; it travels to it as JSON."""
+    """All that one worker process is to do; it travels there as JSON."""
 
     measure: Measure
     repeat: int
@@ -41,22 +41,12 @@ class Job:
 
     def to_json(self) -> str:
         """One line of JSON."""
-        return json.dumps(asdict(self))
+        return json.dumps(to_plain(self))
 
     @classmethod
     def from_json(cls, text: str) -> Job:
         """The job that `to_json` wrote."""
-        data: dict[str, Any] = json.loads(text)
-        data["measure"] = Measure(data["measure"])
-        data["cases"] = tuple(case_from(c) for c in data["cases"])
-        data["models"] = tuple(
-            Model(
-                **{**m, "architecture": m["architecture"] and Architecture(**m["architecture"])},
-            )
-            for m in data["models"]
-        )
-        data["sources"] = {name: Source(**s) for name, s in data["sources"].items()}
-        return cls(**data)
+        return from_plain(cls, json.loads(text))
 
     def groups(self) -> list[list[Case]]:
         """Cases that differ only by model, together: these are sampled in turn."""
@@ -64,19 +54,6 @@ class Job:
         for case in self.cases:
             ordered.setdefault(case.group, []).append(case)
         return list(ordered.values())
-
-
-def case_from(data: dict[str, Any]) -> Case:
-    """A case from what `dataclasses.asdict` made of it."""
-    return Case(
-        **{
-            **data,
-            "measure": Measure(data["measure"]),
-            "variant": Variant(**data["variant"]),
-            "workload": Workload(**data["workload"]),
-            "compares": Compares(data["compares"]),
-        }
-    )
 
 
 def job_batches(cases: Iterable[Case], measure: Measure) -> list[list[Case]]:
@@ -96,15 +73,15 @@ def job_batches(cases: Iterable[Case], measure: Measure) -> list[list[Case]]:
     return [list(batch) for _, batch in groupby(sorted(chosen, key=setting), key=setting)]
 
 
-def repeats_of(measure: Measure, sampling: Sampling) -> int:
+def processes_of(measure: Measure, sampling: Sampling) -> int:
     """Fresh processes per case: counts need one, memory a few, time as many as it takes."""
     match measure:
         case Measure.STATIC | Measure.CAPACITY:
             return 1
         case Measure.MEMORY | Measure.COLD_START:
-            return min(sampling.memory_repeats, sampling.repeats)
+            return min(sampling.memory_processes, sampling.processes)
         case _:
-            return sampling.repeats
+            return sampling.processes
 
 
 def identity(case: Case, sources: dict[str, Source]) -> dict[str, Any]:
@@ -113,9 +90,9 @@ def identity(case: Case, sources: dict[str, Source]) -> dict[str, Any]:
         "case": case.id,
         "suite": case.suite,
         "model": case.model,
-        "weights": sources[case.model].weights,
+        "weights": sources[case.model].weights.value,
         "device": case.device,
-        **asdict(case.variant),
+        **case.variant.columns,
         "threads": case.threads,
         "batch_size": case.workload.batch_size,
         "seq_len": case.workload.seq_len,
@@ -123,7 +100,7 @@ def identity(case: Case, sources: dict[str, Source]) -> dict[str, Any]:
 
 
 STARTED = "BENCH_STARTED_NS"
-"""The environment variable that tells a process when it was started."""
+"""The environment variable with which a process learns when it was started."""
 
 
 def start_stamp() -> dict[str, str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
+from typing import Any
 
 from bench.core.architecture import Weights
-from bench.core.axes import BACKENDS, Attention, Backend, Cache, Compile, Dtype, Head
+from bench.core.axes import AXES, Axis
 from bench.core.errors import UsageError, check_seconds
 from bench.core.suite import Sampling
 
@@ -28,12 +28,8 @@ class Options:
     profile: str = "quick"
     models: tuple[str, ...] = ()
     devices: tuple[str, ...] = ("cpu",)
-    dtypes: tuple[str, ...] = ()
-    attentions: tuple[str, ...] = ()
-    backends: tuple[str, ...] = ()
-    compiles: tuple[str, ...] = ()
-    heads: tuple[str, ...] = ()
-    caches: tuple[str, ...] = ()
+    axes: Mapping[str, tuple[Any, ...]] = field(default_factory=dict, hash=False)
+    """By name of an axis the values to run; an axis that is not named has its default."""
     batch_sizes: tuple[int, ...] = ()
     seq_lens: tuple[int, ...] = ()
     threads: int = 1
@@ -61,25 +57,18 @@ class Options:
         for device in self.devices:
             if not DEVICE.fullmatch(device):
                 raise UsageError(f"--device is {device!r}: give cpu, cuda or cuda:N")
-        self._check_axes()
 
-    def _check_axes(self) -> None:
-        for option, asked, kind in self._axes():
-            known = [str(word.value) for word in kind]
-            for word in asked:
-                if word not in known:
-                    raise UsageError(f"{option} is {word!r}: choose from {', '.join(known)}")
 
-    def _axes(self) -> tuple[tuple[str, tuple[str, ...], Iterable[Enum | Backend]], ...]:
-        """The axes of a variant: option, what was asked for, and what there is."""
-        return (
-            ("--dtype", self.dtypes, Dtype),
-            ("--attention", self.attentions, Attention),
-            ("--backend", self.backends, BACKENDS),
-            ("--compile", self.compiles, Compile),
-            ("--head", self.heads, Head),
-            ("--cache", self.caches, Cache),
-        )
+def parse_axes(named: Mapping[str, Sequence[str]]) -> dict[str, tuple[Any, ...]]:
+    """The values that a user named, by axis; raises UsageError for one that there is not."""
+    return {axis.name: _parse(axis, named[axis.name]) for axis in AXES if named.get(axis.name)}
+
+
+def _parse(axis: Axis, texts: Iterable[str]) -> tuple[Any, ...]:
+    try:
+        return tuple(map(axis.parse, texts))
+    except ValueError as error:
+        raise UsageError(f"{axis.option} is {error}") from None
 
 
 SIZES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12} | {

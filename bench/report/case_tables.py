@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.core.axes import AXES
 from bench.core.case import Measure
 from bench.core.metric import USUAL_SCALE
 from bench.core.metrics import METRICS
@@ -21,7 +22,7 @@ FILTERS = ("Run", "Suite", "Model", "Device", "Dtype", "Status")
 RATIO = "vs reference"
 NOISY = ", noisy"
 """What the status of a case says whose noise is over the bound."""
-SAID_ONCE = ("Weights", "Attention", "Backend", "Compile", "Head", "Cache", "Threads")
+SAID_ONCE = ("Weights", *(axis.title for axis in AXES if axis.title not in FILTERS), "Threads")
 """Columns that are left out where every case has the same."""
 
 
@@ -157,12 +158,7 @@ def _identity(case: Any, run: str) -> dict[str, str]:
         "Suite": str(case.suite),
         "Weights": str(case.weights),
         "Device": str(case.device),
-        "Dtype": str(case.dtype),
-        "Attention": str(case.attention),
-        "Backend": str(case.backend),
-        "Compile": str(case.compile),
-        "Head": str(case.head),
-        "Cache": str(case.cache),
+        **{axis.title: str(getattr(case, axis.name)) for axis in AXES},
         "Threads": str(case.threads),
         "Batch": str(case.batch_size),
         "Tokens": str(case.seq_len or "text"),

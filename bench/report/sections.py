@@ -279,8 +279,9 @@ def _amounts(view: View) -> Iterator[str]:
         )
     sampling = (view.facts.get("options") or {}).get("sampling") or {}
     if sampling:
+        processes = sampling.get("processes", sampling.get("repeats", "–"))  # its former name
         yield (
-            f"Profile {view.facts.get('profile', '–')}: up to {sampling.get('repeats', '–')} fresh "
+            f"Profile {view.facts.get('profile', '–')}: up to {processes} fresh "
             f"processes a case, until ratios were known within "
             f"{100 * float(sampling.get('precision') or 0):g} % or a case had taken "
             f"{float(sampling.get('budget_s') or 0):g} s of sampling."

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.core.axes import Variant
+from bench.core.axes import AXIS_NAMES, Variant
 from bench.core.case import Measure, Status, Workload
 from bench.core.english import counted
 from bench.results import store as records
@@ -21,7 +21,7 @@ from bench.stats.speedups import compares_models
 from bench.wording.numbers import LABEL_LENGTH, short_names
 from bench.wording.sentences import SHORT
 
-CONTEXT = ["device", "dtype", "attention", "threads", "backend", "compile", "head", "cache"]
+CONTEXT = ["device", "threads", *AXIS_NAMES]
 SUITE_MEASURES = {
     "parameters": Measure.STATIC.value,
     "memory": Measure.MEMORY.value,
@@ -42,34 +42,28 @@ class Context:
     """How forwards were run; only cases of one context are drawn in one figure."""
 
     device: str
-    dtype: str
-    attention: str
     threads: int
-    backend: str
-    compile: str
-    head: str
-    cache: str
+    variant: Variant
 
     @property
-    def special(self) -> tuple[str, ...]:
-        """What is not as usual beyond dtype and attention."""
-        return Variant(
-            self.dtype, self.attention, self.backend, self.compile, self.head, self.cache
-        ).special
+    def columns(self) -> dict[str, str | int]:
+        """What a row of this context has, by column."""
+        return {"device": self.device, "threads": self.threads, **self.variant.columns}
 
     @property
     def slug(self) -> str:
         """For ids and file names."""
-        parts = (self.device, self.dtype, self.attention, f"t{self.threads}", *self.special)
+        parts = (self.device, *self.variant.compared, *self.variant.setting, f"t{self.threads}")
         text = "-".join(parts)
         return "".join(c if c.isalnum() or c == "-" else "-" for c in text)
 
     def __str__(self) -> str:
-        threads = f", {counted(self.threads, 'thread')}"
-        attention = "" if self.attention == "sdpa" else f", {self.attention} attention"
-        special = "".join(f", {word}" for word in self.special)
-        threads = threads if self.device == "cpu" else ""
-        return f"{self.device}, {self.dtype}{attention}{special}{threads}"
+        attention = self.variant.attention
+        parts = [self.device, str(self.variant.dtype)]
+        parts += [f"{attention} attention"] if attention is not Variant().attention else []
+        parts += self.variant.special
+        parts += [counted(self.threads, "thread")] if self.device == "cpu" else []
+        return ", ".join(parts)
 
 
 @dataclass(frozen=True)
@@ -131,7 +125,7 @@ class View:
         """Every context of the plan, in its order."""
         between_models = compares_models(self.plan)
         rows = (self.plan if between_models.empty else between_models)[CONTEXT].drop_duplicates()
-        return [Context(*row) for row in rows.itertuples(index=False, name=None)]
+        return [Context(row.device, row.threads, Variant.of_row(row)) for row in each(rows)]
 
     @cached_property
     def failed(self) -> pd.DataFrame:
@@ -211,7 +205,7 @@ class View:
             if context is not None:  # figures are about models, tables about every case
                 rows = compares_models(rows)
             if context is not None and len(self.contexts) > 1:
-                same = [rows[column] == getattr(context, column) for column in CONTEXT]
+                same = [rows[name] == value for name, value in context.columns.items()]
                 rows = rows[np.logical_and.reduce(same)]
             self._selected[key] = rows
         return self._selected[key]

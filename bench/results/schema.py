@@ -8,10 +8,8 @@ another. Words that a spreadsheet would take for a formula are written with an a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any
 
-from bench.core.axes import Variant
+from bench.core.axes import AXES, AXIS_NAMES
 from bench.machine.gpu import COLUMNS as GPU
 
 RENAMED: Mapping[str, Mapping[str, str]] = {
@@ -26,21 +24,16 @@ IDENTITY = {
     "model": "str",
     "weights": "str",
     "device": "str",
-    "dtype": "str",
-    "attention": "str",
-    "backend": "str",
-    "compile": "str",
-    "head": "str",
-    "cache": "str",
+    **dict.fromkeys(AXIS_NAMES, "str"),
     "threads": "int",
     "batch_size": "int",
     "seq_len": "int",
 }
 """The columns that say which case a row is about; the same in every file made for people."""
 
-ABSENT: Mapping[str, Any] = {axis.name: str(axis.default) for axis in fields(Variant)}
+ABSENT: Mapping[str, str] = {axis.name: str(axis.default) for axis in AXES}
 """What a row says of an axis that its version of bench did not know: that it is at its default."""
-NEWER: Mapping[str, Mapping[str, Any]] = {"summary": {"processes": 0}}
+NEWER: Mapping[str, Mapping[str, int]] = {"summary": {"processes": 0}}
 """Columns that tables have not had from the start, and what stands in those of older runs. Any
 other missing column is a fault of the file."""
 

@@ -29,7 +29,7 @@ def verify(
     cases = tuple(
         Case("verify", Measure.VERIFY, model.name, Variant(), WORKLOAD, device, threads)
         for model in prepared.models
-        if prepared.sources[model.name].weights == Weights.PRETRAINED.value
+        if prepared.sources[model.name].weights is Weights.PRETRAINED
         for device, threads in [(prepared.options.devices[0], prepared.options.threads)]
     )
     if not cases:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench.checkpoints.hub import Note, has_tokenizer, silence
 from bench.checkpoints.resolve import Checkpoint, resolve
@@ -15,6 +15,7 @@ from bench.core.case import Case
 from bench.core.english import several
 from bench.core.errors import UsageError
 from bench.core.events import Software
+from bench.core.plain import to_plain
 from bench.machine import fingerprint as environment
 from bench.plan.corpus import Text
 from bench.plan.corpus import read as read_text
@@ -23,9 +24,6 @@ from bench.plan.jobs import Source, identity
 from bench.plan.options import Options
 from bench.plan.registry import pick_models, pick_suites, read_architecture
 from bench.runner.process import probe
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ class Prepared:
                 "suites": list(dict.fromkeys(c.suite for c in self.cases)),
                 "models": [m.name for m in self.models],
                 "weights_asked": self.options.weights.value,
-                "options": asdict(self.options),
+                "options": to_plain(self.options),
                 "text": self.text.facts() if self.text else None,
                 "plan": [identity(c, self.sources) for c in self.cases],
                 "checkpoints": {n: c.sha256 if c else "" for n, c in self.checkpoints.items()},
@@ -69,12 +67,12 @@ class Prepared:
 
 
 def prepare(
-    options: Options, weights: Mapping[str, Weights] | None = None, tell: Note = silence
+    options: Options, weights: Mapping[str, Weights] | None = None, log: Note = silence
 ) -> Prepared:
     """Check the options against suites, models and machine, and fetch what has to be fetched.
 
     `weights` gives the kind of weights per model name where an earlier part of the run fixed it;
-    `tell` hears what is downloaded while it is.
+    `log` gets a line for what is being downloaded.
     """
     suites = pick_suites(options.suites, options.text)
     text = read_text(Path(options.text)) if options.text else None
@@ -86,7 +84,7 @@ def prepare(
     reasons: dict[str, str] = {}
     for i, model in enumerate(models):
         asked = (weights or {}).get(model.name, options.weights)
-        found, reasons[model.name] = resolve(model, asked, options.revision, tell)
+        found, reasons[model.name] = resolve(model, asked, options.revision, log)
         checkpoints[model.name] = found
         if model.architecture is None and found is not None:
             models[i] = dataclasses.replace(model, architecture=read_architecture(found.directory))
@@ -95,7 +93,7 @@ def prepare(
     sources = {m.name: _source(m, checkpoints[m.name]) for m in models}
     if text is not None:
         _check_tokenizers(sources, reasons)
-    random = {n: reasons[n] for n, s in sources.items() if s.weights == Weights.RANDOM.value}
+    random = {n: reasons[n] for n, s in sources.items() if s.weights is Weights.RANDOM}
     cases, notes = with_weights_to_read(*make_cases(suites, models, options), random)
     return Prepared(
         options,
@@ -133,12 +131,12 @@ def _check_tokenizers(sources: Mapping[str, Source], reasons: Mapping[str, str])
 
 def _source(model: Model, checkpoint: Checkpoint | None) -> Source:
     if checkpoint is not None:
-        return Source(str(checkpoint.directory.absolute()), Weights.PRETRAINED.value)
-    return Source(model.source if model.is_directory else None, Weights.RANDOM.value)
+        return Source(str(checkpoint.directory.absolute()), Weights.PRETRAINED)
+    return Source(model.source if model.is_directory else None, Weights.RANDOM)
 
 
 def _weight_notes(reasons: Mapping[str, str]) -> list[str]:
-    """Say once that weights are random, and why; an empty reason is for pretrained ones."""
+    """One note for all models with random weights, and why; pretrained ones have no reason."""
     return [
         f"random weights for {several(n for n, r in reasons.items() if r == why)} ({why}): "
         "the same architecture, so speed and memory hold; outputs mean nothing"

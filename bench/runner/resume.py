@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bench.core.architecture import Weights
 from bench.core.case import TIMED, Status, group_of
 from bench.core.errors import UsageError
-from bench.core.suite import Sampling
 from bench.core.utc import utc_now
-from bench.plan.options import Options
 from bench.plan.registry import all_suites
+from bench.plan.stored_options import from_stored
 from bench.results import store as records
 from bench.runner.prepare import Prepared, prepare
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 def restore(directory: Path) -> tuple[Prepared, records.Run]:
     """The preparation of an interrupted run, made again and checked to be the same.
 
-    The run comes back without what is not whole: see `whole_repeats`. Raises UsageError when the
+    The run comes back without what is not whole: see `whole_processes`. Raises UsageError when the
     machine, the software, the checkpoints or the plan have changed:
     a run is measured under one set of conditions or not at all.
     """
@@ -33,7 +32,7 @@ def restore(directory: Path) -> tuple[Prepared, records.Run]:
     recorded = run.environment["run"]
     try:
         weights = {row["model"]: Weights(row["weights"]) for row in recorded["plan"]}
-        options = restore_options(recorded["options"])
+        options = from_stored(recorded["options"])
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(
             f"{directory} cannot be resumed: its {records.ENVIRONMENT} is of another version of "
@@ -51,24 +50,11 @@ def restore(directory: Path) -> tuple[Prepared, records.Run]:
             raise UsageError(
                 f"{directory} cannot be resumed: {what} changed since; start a new run"
             )
-    return prepared, whole_repeats(run)
+    return prepared, whole_processes(run)
 
 
-def restore_options(data: dict[str, Any]) -> Options:
-    """Options from the JSON that `dataclasses.asdict` made of them."""
-    lists = {k: tuple(v) for k, v in data.items() if isinstance(v, list)}
-    return Options(
-        **{
-            **data,
-            **lists,
-            "weights": Weights(data["weights"]),
-            "sampling": Sampling(**data["sampling"]),
-        }
-    )
-
-
-def whole_repeats(run: records.Run) -> records.Run:
-    """The run without repeats in which a model of a group is missing: they cannot be paired.
+def whole_processes(run: records.Run) -> records.Run:
+    """The run without processes that lack a model of a group: their samples cannot be paired.
 
     A case that failed stays as it is, and its group goes on without it.
     """
@@ -87,8 +73,8 @@ def whole_repeats(run: records.Run) -> records.Run:
     def whole(table: pd.DataFrame) -> pd.DataFrame:
         groups = table["group"] if "group" in table else table["case"].map(group_of)
         keep: list[bool] = [
-            group not in timed or members.get(group, set()) <= present.get(repeat, set())
-            for group, repeat in zip(groups, table["process"], strict=True)
+            group not in timed or members.get(group, set()) <= present.get(process, set())
+            for group, process in zip(groups, table["process"], strict=True)
         ]
         return table.loc[np.array(keep, dtype=bool)]
 
@@ -101,29 +87,29 @@ def whole_repeats(run: records.Run) -> records.Run:
     )
 
 
-def take_up(
+def carry_over(
     run: records.Run, writer: records.RunWriter
 ) -> tuple[dict[str, Status], dict[str, set[int]]]:
-    """Write what is whole in an interrupted run; returns its finished cases and whole repeats.
+    """Write what is whole of an interrupted run; returns its finished cases and whole processes.
 
-    A case that had ended well and whose repeats are not all here any more (a file was cut short or
-    lost) is open again: what is missing of it is measured like anything else that is.
+    A case that had ended well and whose processes are not all here any more (a file was cut short
+    or lost) is open again: what is missing of it is measured like anything else that is.
     """
-    repeats = repeats_done(run)
+    done = processes_done(run)
     whole = [
-        status != Status.OK.value or len(repeats.get(case, ())) >= wanted
+        status != Status.OK.value or len(done.get(case, ())) >= wanted
         for case, status, wanted in run.cases[["case", "status", "processes"]].to_numpy()
     ]
     run = dataclasses.replace(run, cases=run.cases[np.array(whole, dtype=bool)])
     for table in records.RAW:
         writer.write_table(table, getattr(run, table))
-    return {str(row.case): Status(str(row.status)) for row in run.cases.itertuples()}, repeats
+    return {str(row.case): Status(str(row.status)) for row in run.cases.itertuples()}, done
 
 
-def repeats_done(run: records.Run) -> dict[str, set[int]]:
-    """Whole repeats that an interrupted run already holds, by case."""
+def processes_done(run: records.Run) -> dict[str, set[int]]:
+    """Numbers of the whole processes that an interrupted run already holds, by case."""
     found: dict[str, set[int]] = {}
     for table in (run.measurements, run.samples):
-        for case, repeats in table.groupby("case")["process"]:
-            found[str(case)] = set(map(int, repeats))
+        for case, numbers in table.groupby("case")["process"]:
+            found[str(case)] = set(map(int, numbers))
     return found

@@ -27,7 +27,7 @@ from bench.core.events import (
 from bench.core.plain import to_plain
 from bench.core.suite import Sampling
 from bench.core.utc import utc_now
-from bench.plan.jobs import Job, Source, identity, job_batches, repeats_of
+from bench.plan.jobs import Job, Source, identity, job_batches, processes_of
 from bench.results import store as records
 from bench.runner.capacity_search import Search, TryError
 from bench.runner.display import Display
@@ -37,7 +37,7 @@ from bench.runner.stopping import Looks
 LEAST_REPEATS = 2
 """However short the time, an interval needs this many processes."""
 LOOK_EVERY = 2
-"""Precision is judged at `min_repeats` and then after every so many repeats: few, fixed looks."""
+"""Precision is judged at `min_processes` and then after every so many repeats: few, fixed looks."""
 
 
 @dataclass
@@ -87,7 +87,7 @@ class Runner:
                 for case in self._open(c for batch in batches for c in batch):
                     self._capacity(case)
                 continue
-            for repeat in range(1, repeats_of(kind, self.sampling) + 1):
+            for repeat in range(1, processes_of(kind, self.sampling) + 1):
                 for batch in batches:
                     self._repeat(batch, repeat)
             for case in self._open(c for batch in batches for c in batch):
@@ -99,7 +99,7 @@ class Runner:
     def _sample(self, batches: list[list[Case]], began: float) -> None:
         """Repeats outermost, until every workload is precise or repeats or time have run out."""
         took = 0.0
-        for repeat in range(1, self.sampling.repeats + 1):
+        for repeat in range(1, self.sampling.processes + 1):
             limit = self.sampling.max_time_s
             if limit and repeat > LEAST_REPEATS and self.now() - began + took > limit:
                 self.stop_all(batches, Stop.MAX_TIME)
@@ -108,7 +108,7 @@ class Runner:
             for batch in batches:
                 self._repeat(batch, repeat)
             took = self.now() - start
-            since = repeat - self.sampling.min_repeats
+            since = repeat - self.sampling.min_processes
             if since >= 0 and since % LOOK_EVERY == 0:
                 self._look(batches)
         self.stop_all(batches, Stop.BUDGET)
@@ -143,7 +143,7 @@ class Runner:
             sources=self.sources,
             threads=max(c.threads for c in cases),
             seed=self.seed,
-            budget_s=self.sampling.budget_s / self.sampling.repeats,
+            budget_s=self.sampling.budget_s / self.sampling.processes,
             precision=self.sampling.precision,
             text=self.text,
             memory_limit=self.memory_limit,

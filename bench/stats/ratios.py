@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -70,7 +69,7 @@ def reference_name(case: Any, reference: Any) -> str:
 
 def variant_of(row: Any) -> Variant:
     """The variant that a row with identity columns is of."""
-    return Variant(*(str(getattr(row, field.name)) for field in fields(Variant)))
+    return Variant.of_row(row)
 
 
 def each(rows: pd.DataFrame) -> list[Any]:

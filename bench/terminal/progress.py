@@ -14,7 +14,7 @@ from bench.core.axes import Variant
 from bench.core.case import Case, Compares, Status, Workload
 from bench.core.english import counted
 from bench.core.suite import Sampling
-from bench.plan.jobs import repeats_of
+from bench.plan.jobs import processes_of
 from bench.runner.signals import fall_silent
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class TerminalDisplay:
             console=self.console,
             transient=True,
         )
-        steps = sum(repeats_of(c.measure, sampling) for c in cases)
+        steps = sum(processes_of(c.measure, sampling) for c in cases)
         self._task = self._progress.add_task("starting", total=steps, cases=self._count())
         self._progress.start()
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from bench.core.axes import Compile
+from bench.core.axes import AXIS_NAMES, Compile, unusual
 from bench.core.case import Workload
 from bench.stats.speedups import Gain, best, compares_models, speed_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SHORT = {
     "bert-base-uncased": "BERT",
@@ -30,7 +31,6 @@ LAUNCH_BOUND = 0.8
 """A host busy for this share of a forward's time leaves the device waiting for it."""
 
 AS_MANY = "as many"
-SETTING = ("device", "dtype", "attention", "backend", "compile", "head", "cache")
 GRAPHS = (Compile.REDUCE_OVERHEAD.value, Compile.MAX_AUTOTUNE.value)
 """Compilations that make CUDA graphs, which a host launches as one."""
 
@@ -77,7 +77,10 @@ def launch_bound(summary: pd.DataFrame) -> list[str]:
         return []
     bound = wide.index[wide["host_time"] >= LAUNCH_BOUND * wide["latency"]]
     found = timed[timed["case"].isin(bound) & (timed["metric"] == "latency")]
-    return [_bound_by_launches(rows) for _, rows in found.groupby(["model", *SETTING], sort=False)]
+    return [
+        _bound_by_launches(rows)
+        for _, rows in found.groupby(["model", "device", *AXIS_NAMES], sort=False)
+    ]
 
 
 def _bound_by_launches(rows: pd.DataFrame) -> str:
@@ -157,11 +160,8 @@ def place(row: Any) -> str:
 
 def setting(row: Any) -> str:
     """Device and variant in brackets, where they are not the usual ones."""
-    special = [
-        x
-        for x in (getattr(row, name, "") for name in SETTING)
-        if x not in ("", "cpu", "float32", "sdpa", "torch", "none", "features", "warm")
-    ]
+    device = [] if row.device == "cpu" else [row.device]
+    special = [*device, *unusual(row)]
     return f" ({', '.join(special)})" if special else ""
 
 

@@ -13,7 +13,7 @@ from functools import cache
 
 import torch
 
-from bench.core.axes import Attention, Compile, Dtype, Variant
+from bench.core.axes import Attention, Backend, Compile, Dtype, Variant
 from bench.core.errors import BenchError
 from bench.worker.engine import Engine, Inputs
 
@@ -87,11 +87,11 @@ class Declaration:
 
 
 @cache
-def declaration(name: str) -> Declaration:
+def declaration(backend: Backend) -> Declaration:
     """The declaration of a backend; raises BenchError where its file does not have a whole one."""
-    file = f"bench/worker/backends/{name}.py"
+    file = f"bench/worker/backends/{backend}.py"
     try:
-        module = importlib.import_module(f"bench.worker.backends.{name}")
+        module = importlib.import_module(f"bench.worker.backends.{backend}")
     except TypeError as error:  # a part of the declaration is left out
         raise BenchError(f"{file}: {error}") from error
     found = getattr(module, "BACKEND", None)

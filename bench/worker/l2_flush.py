@@ -20,7 +20,7 @@ def flusher(case: Case) -> Callable[[], object] | None:
     The buffer is several times what the device reports for its L2, so that a read of anything that
     was there before goes to memory. It runs before the sample's first event and so is in no time.
     """
-    if case.variant.cache != Cache.COLD:
+    if case.variant.cache is not Cache.COLD:
         return None
     size = torch.cuda.get_device_properties(case.device).L2_cache_size
     buffer = torch.empty(TIMES * size, dtype=torch.uint8, device=case.device)

@@ -25,7 +25,7 @@ CLASSES = {
     Head.QUESTION: "AutoModelForQuestionAnswering",
 }
 """What transformers calls a model with each head."""
-ATTENTIONS: Mapping[str, str] = {Attention.FLASH: "flash_attention_2"}
+ATTENTIONS = {Attention.FLASH: "flash_attention_2"}
 """What transformers calls the attentions that it names otherwise."""
 MODEL_SEED = 0
 """Random weights are the same in every process, so that exact figures can be compared."""
@@ -42,8 +42,8 @@ def load(
     architecture's published facts.
     Raises BenchError when there is neither.
     """
-    factory = getattr(transformers, CLASSES[Head(variant.head)])
-    dtype = getattr(torch, variant.dtype)
+    factory = getattr(transformers, CLASSES[variant.head])
+    dtype = getattr(torch, variant.dtype.value)
     torch.manual_seed(MODEL_SEED)
     if random:
         if directory is not None:
@@ -75,18 +75,18 @@ def load(
     return module.eval().to(device)  # type: ignore[no-any-return]
 
 
-def set_attention(module: Any, attention: str) -> None:
+def set_attention(module: Any, attention: Attention) -> None:
     """Set it; raises UnsupportedError where the architecture has none of that kind.
 
     transformers refuses some and only logs others, and runs what it has.
     """
-    wanted = ATTENTIONS.get(attention, attention)
+    wanted = ATTENTIONS.get(attention, attention.value)
     with suppress(ValueError):
         module.set_attn_implementation(wanted)
     if module.config._attn_implementation != wanted:  # noqa: SLF001 - it has no public getter
         raise UnsupportedError(
             f"transformers has no {attention} attention for {module.config.model_type}: "
-            f"give --attention {Attention.EAGER.value}"
+            f"give --attention {Attention.EAGER}"
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import torch
 
+from bench.core.axes import Dtype
 from bench.core.errors import BenchError
 from bench.core.tolerance import TOLERANCE
 
@@ -24,7 +25,7 @@ def relative_error(got: Sequence[torch.Tensor], expected: Sequence[torch.Tensor]
 
 
 def assert_close(
-    got: Sequence[torch.Tensor], expected: Sequence[torch.Tensor], dtype: str
+    got: Sequence[torch.Tensor], expected: Sequence[torch.Tensor], dtype: Dtype
 ) -> float:
     """The relative error; raises BenchError when it is above what the dtype explains."""
     error = relative_error(got, expected)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from bench.core.axes import Dtype
 from bench.core.case import Case, Compares
 from bench.core.events import Phase, Sample
 
@@ -32,9 +33,9 @@ def flops(device: str) -> int:
     return 2 * math.prod(_shape(device))
 
 
-def product(device: str, dtype: str) -> Callable[[], torch.Tensor]:
+def product(device: str, dtype: Dtype) -> Callable[[], torch.Tensor]:
     """A call that does the product once, always on the same numbers and into the same place."""
-    kind = getattr(torch, dtype, torch.float32)
+    kind = getattr(torch, dtype.value, torch.float32)
     if not (isinstance(kind, torch.dtype) and kind.is_floating_point):
         kind = torch.float32
     rows, inner, columns = _shape(device)

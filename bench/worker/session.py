@@ -58,7 +58,7 @@ class Session:
         model, source = self.named(case.model)
         directory = Path(source.directory) if source.directory else None
         with self.spend("load_s"):
-            random = source.weights == Weights.RANDOM.value
+            random = source.weights is Weights.RANDOM
             return load(model, variant or case.variant, directory, case.device, random=random)
 
     def directory(self, case: Case) -> Path:

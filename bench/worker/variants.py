@@ -21,7 +21,7 @@ def require(variant: Variant, device: str, *, timed: bool = True) -> None:
 
     What runs only by emulation is no more to be `timed`, but may be counted.
     """
-    backend = declaration(str(variant.backend))
+    backend = declaration(variant.backend)
     for problem in _problems(backend, variant, device):
         raise UnsupportedError(problem)
     for problem in backend.emulates(variant, device) if timed else ():
@@ -54,7 +54,7 @@ def build(
     """
     require(variant, device)
     recipe = Recipe(module, variant, example, threads, sizes_vary)
-    return declaration(str(variant.backend)).build(recipe)
+    return declaration(variant.backend).build(recipe)
 
 
 def _problems(backend: Declaration, variant: Variant, device: str) -> Iterator[str]:
@@ -72,13 +72,13 @@ def _problems(backend: Declaration, variant: Variant, device: str) -> Iterator[s
 
 
 def _needed(variant: Variant, device: str) -> Iterable[Needs]:
-    needs = declaration(str(variant.backend)).needs
+    needs = declaration(variant.backend).needs
     return [one for one in needs if one.when(variant, device)]
 
 
 def _undeclared(backend: Declaration, variant: Variant, device: str) -> Iterator[str]:
     """What a backend's declaration does not name among what it runs."""
-    axes: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    axes: tuple[tuple[str, object, tuple[object, ...]], ...] = (
         ("on", type_of(device), backend.devices),
         ("in", variant.dtype, backend.dtypes),
         ("with attention", variant.attention, backend.attentions),
@@ -86,5 +86,5 @@ def _undeclared(backend: Declaration, variant: Variant, device: str) -> Iterator
     )
     for how, asked, declared in axes:
         if asked not in declared:
-            only = several(str(getattr(value, "value", value)) for value in declared)
+            only = several(map(str, declared))
             yield f"{variant.backend} runs {how} {only} only, not {how.split()[0]} {asked}"

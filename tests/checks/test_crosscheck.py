@@ -3,14 +3,14 @@ from fakes import SOFTWARE
 
 from bench.checks import crosscheck
 from bench.checks.crosscheck import Crosschecked, Untimed, crosschecks, main, make_order, show
-from bench.core.axes import REFERENCE, Variant
+from bench.core.axes import REFERENCE, Attention, Dtype, Variant
 from bench.core.case import Status
 from bench.core.errors import UsageError
 from bench.core.events import Begin, Compared, Ended, Failed, Finished, Software
 from bench.plan.registry import pick_models
 from bench.stats.intervals import Interval
 
-FLASH = Variant("bfloat16", attention="flash")
+FLASH = Variant(Dtype.BFLOAT16, attention=Attention.FLASH)
 
 
 @pytest.fixture

@@ -208,7 +208,7 @@ def test_the_plan_is_that_of_a_run_with_the_same_options(tmp_path):
 def test_a_quick_answer_needs_no_torch(tmp_path, arguments):
     """Neither torch nor pandas, transformers or matplotlib is imported to answer."""
     code = (
-        "import sys\nfrom bench.cli import main\n"
+        "import sys\nfrom bench.cli.main import main\n"
         f"sys.argv = ['bench', *{arguments!r}]\n"
         "try:\n    main()\nexcept SystemExit as ended:\n    assert not ended.code, ended.code\n"
         "slow = {'torch', 'transformers', 'pandas', 'matplotlib', 'scipy'} & set(sys.modules)\n"

@@ -10,7 +10,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from bench.cli import main as cli
-from bench.core.architecture import Model
+from bench.core.architecture import Model, Weights
 from bench.core.case import Measure
 from bench.core.errors import UsageError
 from bench.core.events import Ended, Measurements
@@ -36,11 +36,11 @@ def set_traps(directory, sprung):
     path.write_text(json.dumps(config))
 
 
-@pytest.mark.parametrize("weights", ["random", "pretrained"])
+@pytest.mark.parametrize("weights", [Weights.RANDOM, Weights.PRETRAINED])
 def test_nothing_in_a_model_directory_is_executed(tmp_path, monkeypatch, weights):
     """A worker that reads a model from a directory, started in it, imports nothing of it."""
     sprung = tmp_path / "sprung"
-    directory = tiny_directory(tmp_path, "bert", weights=weights == "pretrained")
+    directory = tiny_directory(tmp_path, "bert", weights=weights is Weights.PRETRAINED)
     set_traps(directory, sprung)
     monkeypatch.chdir(directory)
     (one, _) = pair(measure=Measure.STATIC)

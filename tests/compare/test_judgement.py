@@ -9,6 +9,7 @@ from compare_fakes import STEADY, compared, counts, static
 from fakes import case
 
 from bench.compare.findings import Comparison, Verdict
+from bench.core.axes import AXES, Dtype
 from bench.core.case import Compares
 
 
@@ -80,7 +81,7 @@ def test_a_failed_case_is_a_failure_to_measure(tmp_path):
 )
 def test_a_skipped_case_is_missed_only_where_it_was_there(tmp_path, before, verdict, code):
     """What neither machine can run is no finding; what only the baseline's could is lost."""
-    one, two = static(), static(dtype="float16")
+    one, two = static(), static(dtype=Dtype.FLOAT16)
     counted = {"measured": {one.id: counts(1)}}
     skipped = {**counted, "skipped": [two.id]}
     both = {"measured": {one.id: counts(1), two.id: counts(1)}}
@@ -94,7 +95,7 @@ def test_a_skipped_case_is_missed_only_where_it_was_there(tmp_path, before, verd
 
 def test_a_new_case_that_is_skipped_passes(tmp_path):
     """It was never there to be missed, and is told."""
-    one, two = static(), static(dtype="float16")
+    one, two = static(), static(dtype=Dtype.FLOAT16)
     counted = {"measured": {one.id: counts(1)}}
     found, comparison = compared(
         tmp_path, ([one], counted), ([one, two], {**counted, "skipped": [two.id]})
@@ -104,19 +105,11 @@ def test_a_new_case_that_is_skipped_passes(tmp_path):
     assert comparison.exit_code() == 0
 
 
-@pytest.mark.parametrize(
-    "facts",
-    [
-        {"backend": "onnxruntime"},
-        {"compile": "default"},
-        {"head": "masked-lm"},
-        {"cache": "cold-l2"},
-    ],
-)
-def test_each_variant_is_compared_with_itself(tmp_path, facts):
-    """Two cases that differ in any axis of the grid are two, and one that vanished is missed."""
+@pytest.mark.parametrize("axis", AXES, ids=lambda axis: axis.name)
+def test_each_variant_is_compared_with_itself(tmp_path, axis):
+    """Two cases that differ in any axis are two, and one that vanished is missed."""
     one = case()
-    two = replace(one, variant=replace(one.variant, **facts))
+    two = replace(one, variant=replace(one.variant, **{axis.name: axis.choices[-1]}))
     fast = [[s / 2 for s in repeat] for repeat in STEADY]
     walls = {one.id: STEADY, two.id: fast}
     found, _ = compared(

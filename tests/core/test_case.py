@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.core.architecture import Model
+from bench.core.axes import REFERENCE, Dtype
 from bench.core.case import Measure, group_of
 from bench.core.errors import UsageError
 from bench.core.suite import PROFILES, Grid, Sampling, Suite
@@ -14,7 +15,7 @@ from bench.core.suite import PROFILES, Grid, Sampling, Suite
 @pytest.mark.parametrize(
     ("wrong", "option"),
     [
-        ({"repeats": 0}, "--repeats is 0"),
+        ({"processes": 0}, "--processes is 0"),
         ({"precision": 0.0}, "--precision is 0"),
         ({"precision": 2.0}, "--precision is 2"),
         ({"precision": float("nan")}, "--precision is nan"),
@@ -47,10 +48,10 @@ def test_an_id_tells_every_part_of_a_case_apart():
         case(suite="throughput"),
         case(batch_size=2),
         case(seq_len=8),
-        case(dtype="bfloat16"),
+        case(dtype=Dtype.BFLOAT16),
         case(device="cuda"),
         case(threads=2),
-        dataclasses.replace(base, variant=dataclasses.replace(base.variant, attention="eager")),
+        dataclasses.replace(base, variant=REFERENCE),
     ]
     assert len({base.id, *(c.id for c in others)}) == len(others) + 1
 
@@ -85,4 +86,4 @@ def test_a_path_is_told_from_a_hub_id(source, expected):
 def test_profiles_ask_for_intervals():
     """Every profile has enough processes for an interval before precision is judged."""
     for profile in PROFILES.values():
-        assert 2 <= profile.sampling.min_repeats <= profile.sampling.repeats
+        assert 2 <= profile.sampling.min_processes <= profile.sampling.processes

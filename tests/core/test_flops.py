@@ -29,16 +29,16 @@ def test_flops_equal_the_published_figures(arch, seq_len, flops):
 @pytest.mark.parametrize("kind", list(TINY))
 def test_a_heads_flops_are_those_that_torch_counts(kind, head):
     """For every head the formula and torch's counter agree to the last digit."""
-    variant = Variant(head=head.value)
+    variant = Variant(head=head)
     module = load(Model(kind, kind, TINY[kind]), variant, None, "cpu", random=True)
     workload = Workload(2, 8)
     counted = count_flops(module, make_inputs(module, workload, "cpu", seed=0))
-    assert forward_flops(TINY[kind], workload, head.value) == counted
+    assert forward_flops(TINY[kind], workload, head) == counted
 
 
 def test_the_masked_lm_head_costs_albert_less():
     """Scores over the words come from 128 units, not from 768: the head changes the answer."""
-    workload, head = Workload(1, 128), Head.MASKED_LM.value
+    workload, head = Workload(1, 128), Head.MASKED_LM
     costs = {
         arch.model_type: forward_flops(arch, workload, head) - forward_flops(arch, workload)
         for arch in (BERT_BASE, ALBERT_BASE)

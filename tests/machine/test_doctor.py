@@ -1,6 +1,6 @@
 import pytest
 
-from bench.cli.health import main
+from bench.cli.health import doctor
 from bench.machine.doctor import Doctor
 from bench.machine.kernel import Kernel
 
@@ -94,8 +94,8 @@ def test_what_a_system_does_not_tell_is_named(tmp_path):
 
 
 def test_the_command_prints_findings_or_their_absence(capsys):
-    """On whatever machine this runs: a table or a sentence, and exit code 0."""
-    assert main() == 0
+    """On whatever machine this runs: a table or a sentence."""
+    doctor()
     said = capsys.readouterr().out
     assert ("next command" in said) != ("nothing found that would hurt" in said)
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from fakes import FakeClock, QueueClock, QueueCuda, case, job, of, pair, values
 
-from bench.core.axes import Variant
+from bench.core.axes import Cache, Variant
 from bench.core.case import Measure
 from bench.core.events import Failed
 from bench.machine import gpu
@@ -280,7 +280,7 @@ def test_without_a_counter_there_is_no_energy():
 
 def test_a_cold_l2_has_no_energy_of_its_own():
     """What empties the cache takes energy too: the warm mode's figure would stand for another."""
-    cold = replace(case(device="cuda:99"), variant=Variant(cache="cold-l2"))
+    cold = replace(case(device="cuda:99"), variant=Variant(cache=Cache.COLD))
     assert (
         energy(Session(job([cold]), lambda _: None, FakeClock()), cold, FakeClock().forward(1.0))
         == {}

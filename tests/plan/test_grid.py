@@ -3,14 +3,15 @@ import dataclasses
 import pytest
 from fakes import ALBERT, BERT, RANDOM, case, job, pair
 
-from bench.core.architecture import Model
+from bench.core.architecture import Model, Weights
+from bench.core.axes import Dtype
 from bench.core.case import Measure, Workload
 from bench.core.errors import UsageError
 from bench.core.suite import Grid, Sampling, Suite
 from bench.plan.estimate import estimate
 from bench.plan.grid import make_cases
-from bench.plan.jobs import Job, Source, job_batches, repeats_of
-from bench.plan.options import Options
+from bench.plan.jobs import Job, Source, job_batches, processes_of
+from bench.plan.options import Options, parse_axes
 from bench.plan.registry import all_suites
 
 MODELS = (BERT, ALBERT)
@@ -32,13 +33,19 @@ def suite(name="latency", batches=(1,), lengths=(8, 16), measure=Measure.FORWARD
         ({"timeout_s": float("nan")}, "--timeout is nan"),
         ({"seed": 10**22}, "--seed is 10000000000000000000000: give a number from 0 to"),
         ({"devices": ("cpu", "mps")}, "--device is .mps.: give cpu, cuda or cuda:N"),
-        ({"dtypes": ("int4",)}, "--dtype is 'int4'.*bfloat16"),
     ],
 )
 def test_options_refuse_what_cannot_be_done(wrong, words):
     """The message names the option and its value."""
     with pytest.raises(UsageError, match=words):
         Options(**wrong)
+
+
+def test_a_value_that_an_axis_has_not_is_refused_with_those_it_has():
+    """The message names the option; axes that were not given are left to the suites."""
+    assert parse_axes({"dtype": ["int8"], "head": []}) == {"dtype": (Dtype.INT8,)}
+    with pytest.raises(UsageError, match="--dtype is 'int4': choose from float32, bfloat16"):
+        parse_axes({"dtype": ["float32", "int4"]})
 
 
 def test_every_model_gets_every_workload():
@@ -68,7 +75,7 @@ def test_a_shared_workload_is_measured_once():
 
 def test_named_twice_is_measured_once():
     """Options given twice ask for nothing more."""
-    options = Options(devices=("cpu", "cpu"), dtypes=("float32", "float32"), seq_lens=(8, 8))
+    options = Options(devices=("cpu", "cpu"), axes={"dtype": (Dtype.FLOAT32,) * 2}, seq_lens=(8, 8))
     assert len(make_cases([suite(), suite()], [BERT], options)[0]) == 1
 
 
@@ -132,7 +139,7 @@ def test_batches_never_mix_settings():
     cases = [
         case(dtype=dtype, threads=threads, seq_len=length, device=device)
         for length in (8, 16)
-        for dtype in ("float32", "bfloat16")
+        for dtype in (Dtype.FLOAT32, Dtype.BFLOAT16)
         for threads in (1, 2)
         for device in ("cpu", "cuda")
     ]
@@ -160,9 +167,9 @@ def test_groups_hold_the_models_of_one_workload():
 def test_a_job_survives_the_way_to_its_worker():
     """Every fact of a job is the same after JSON, a model without an architecture included."""
     sent = job(
-        pair(dtype="bfloat16"),
+        pair(dtype=Dtype.BFLOAT16),
         models=(BERT, ALBERT, Model("x", "owner/x", revision="main")),
-        sources={"bert": RANDOM, "albert": Source("some/where", "pretrained")},
+        sources={"bert": RANDOM, "albert": Source("some/where", Weights.PRETRAINED)},
     )
     text = sent.to_json()
     assert "\n" not in text
@@ -174,8 +181,8 @@ def test_a_job_survives_the_way_to_its_worker():
 )
 def test_what_is_counted_is_counted_once(measure, expected):
     """Counts need one process, memory a few, time as many as were asked for."""
-    assert repeats_of(measure, Sampling(repeats=10)) == expected
-    assert repeats_of(measure, Sampling(repeats=1)) == 1
+    assert processes_of(measure, Sampling(processes=10)) == expected
+    assert processes_of(measure, Sampling(processes=1)) == 1
 
 
 def test_the_estimate_counts_processes():
@@ -186,12 +193,12 @@ def test_the_estimate_counts_processes():
         *pair(seq_len=8),
         *pair(seq_len=16),
     ]
-    cost = estimate(cases, MODELS, Sampling(repeats=5, budget_s=10))
+    cost = estimate(cases, MODELS, Sampling(processes=5, budget_s=10))
     assert cost.processes == 1 + 2 * 3 + 5
     assert cost.seconds >= 4 * 10
 
 
 def test_the_estimate_ends_at_the_time_limit():
     """A run with a time limit takes no longer."""
-    sampling = Sampling(repeats=5, budget_s=1000, max_time_s=60)
+    sampling = Sampling(processes=5, budget_s=1000, max_time_s=60)
     assert estimate(pair(), MODELS, sampling).seconds == 60

@@ -3,12 +3,12 @@ import dataclasses
 import pytest
 from fakes import BERT, case, job
 
-from bench.core.axes import REFERENCE, Variant
+from bench.core.axes import REFERENCE, Backend, Variant
 from bench.plan.orders import Crosscheck, Probe, Selftest, decode, encode
 
 MODEL = dataclasses.replace(BERT, config={"hidden_act": "gelu_new", "use_cache": False})
 ORDERS = (
-    Probe((REFERENCE, Variant(backend="openvino"))),
+    Probe((REFERENCE, Variant(backend=Backend("openvino")))),
     Selftest(0.02, 100, 1.5),
     Crosscheck((case(), case("albert")), (MODEL,), threads=2, rounds=20, forwards=3),
     job([case()]),

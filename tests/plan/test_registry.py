@@ -39,7 +39,7 @@ def test_an_unknown_suite_is_named_with_the_known_ones():
 def test_a_file_makes_a_suite(tmp_path, monkeypatch):
     """A module in the `suites` package is all it takes to add one."""
     (tmp_path / "warmth.py").write_text(
-        "from bench.core.case import Grid, Measure, Suite\n"
+        "from bench.core.case import Measure\nfrom bench.core.suite import Grid, Suite\n"
         'SUITE = Suite("warmth", "How warm", Measure.FORWARD, {"quick": Grid((1,), (8,))})\n'
     )
     (tmp_path / "helper.py").write_text("")

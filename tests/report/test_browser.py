@@ -16,7 +16,7 @@ import pytest
 from synthetic import ALBERT, BERT, Plan, write_run
 
 from bench.core.architecture import Model
-from bench.core.axes import Variant
+from bench.core.axes import Dtype, Variant
 from bench.report import write_report
 from suites.models import ALBERT_BASE
 
@@ -54,7 +54,7 @@ def seen(tmp_path_factory):
     folder = tmp_path_factory.mktemp("browser")
     plan = Plan(
         models=(BERT, ALBERT, LONG),
-        variants=(Variant(), Variant(dtype="bfloat16")),
+        variants=(Variant(), Variant(dtype=Dtype.BFLOAT16)),
         failed={"latency/albert-base-v2/cpu/float32/sdpa/t2/b1/s32": ("killed", "signal 9 " * 30)},
         repeats=3,
         rounds=6,

@@ -17,9 +17,9 @@ import pandas as pd
 import pytest
 from synthetic import ALBERT, BERT, SUITES, Plan, write_run
 
-from bench.cli import run as command
+from bench.cli import report as command
 from bench.core.architecture import Model
-from bench.core.axes import Variant
+from bench.core.axes import REFERENCE, Dtype, Variant
 from bench.core.case import Measure
 from bench.core.errors import UsageError
 from bench.report import figure_names, plot, write_report
@@ -286,7 +286,11 @@ def test_a_lint_that_fires_is_shown(tmp_path):
             replace(
                 SMALL,
                 devices=("cpu", "cuda"),
-                variants=(Variant(), Variant(dtype="bfloat16"), Variant(attention="eager")),
+                variants=(
+                    Variant(),
+                    Variant(dtype=Dtype.BFLOAT16),
+                    REFERENCE,
+                ),
             ),
             id="six contexts",
         ),
@@ -350,7 +354,7 @@ def test_what_several_runs_share_is_said_once_and_the_verdict_names_its_run(tmp_
 
 def test_figures_of_several_contexts_say_which_is_theirs(tmp_path):
     """The same figure for another dtype does not have the same title."""
-    variants = (Variant(), Variant(dtype="bfloat16"))
+    variants = (Variant(), Variant(dtype=Dtype.BFLOAT16))
     source, _ = page(tmp_path, replace(SMALL, suites=LATENCY, variants=variants))
     titles = re.findall(r"<h3[^>]*>(On cpu, [^:]+):", source)
     assert titles == ["On cpu, float32, 2 threads", "On cpu, bfloat16, 2 threads"] * 2

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from fakes import QueueClock, QueueCuda, case, write_run
 
-from bench.core.axes import REFERENCE, Variant
+from bench.core.axes import REFERENCE, Backend, Compile, Dtype, Variant
 from bench.core.case import Compares, Measure
 from bench.report import capacity, cards, write_report
 from bench.report import several_runs as runs
@@ -22,7 +22,7 @@ from bench.stats.summary import summarise
 from bench.wording.sentences import launch_bound
 from bench.worker.sampler import Limits, Sampler
 
-COMPILED = Variant(compile="default")
+COMPILED = Variant(compile=Compile.DEFAULT)
 STORED = {"bert": 100.0, "albert": 10.0, "bert-tiny": 20.0}
 
 
@@ -152,9 +152,14 @@ def test_a_forward_that_the_host_launches_no_faster_is_said_to_be_bound_by_launc
 
 def test_each_variant_is_said_to_be_bound_by_launches_for_itself():
     """One that CUDA graphs have set free is not named with the others; graphs help no graph."""
-    usual, half = Variant(), Variant("float16")
-    graphs = Variant(compile="reduce-overhead")
-    variants = {usual: 0.005, half: 0.005, graphs: 0.0001, replace(graphs, dtype="float16"): 0.005}
+    usual, half = Variant(), Variant(Dtype.FLOAT16)
+    graphs = Variant(compile=Compile.REDUCE_OVERHEAD)
+    variants = {
+        usual: 0.005,
+        half: 0.005,
+        graphs: 0.0001,
+        replace(graphs, dtype=Dtype.FLOAT16): 0.005,
+    }
     rows = [
         {"metric": m, "value": v, "model": "bert", "device": "cuda", "batch_size": 1, "seq_len": 16}
         | asdict(one)
@@ -292,7 +297,7 @@ def test_intervals_that_overlap_do_not_tell_how_much_fusing_takes(tmp_path):
 def test_the_size_of_an_export_is_said_where_it_was_measured(tmp_path, size, written):
     """And how often it holds the shared layer; otherwise it is said to be arithmetic."""
     counted = [case(m, suite="parameters", measure=Measure.STATIC) for m in ("bert", "albert")]
-    exported = [variant(Variant(backend="onnxruntime"), m) for m in ("bert", "albert")]
+    exported = [variant(Variant(backend=Backend("onnxruntime")), m) for m in ("bert", "albert")]
     measured = {
         one.id: {"stored_parameters": [n], "applied_parameters": [1e7]}
         for one, n in zip(counted, (1e7, 1e6), strict=True)

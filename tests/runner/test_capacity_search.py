@@ -14,7 +14,7 @@ from bench.plan.options import Options, parse_bytes
 from bench.plan.registry import pick_models, pick_suites
 from bench.runner.capacity_search import MOST, TryError, largest
 from bench.runner.process import ProcessLauncher
-from bench.runner.resume import take_up
+from bench.runner.resume import carry_over
 from bench.stats.ratios import ratios
 from bench.wording.sentences import sentences
 from bench.worker.measures.capacity import bound_cuda
@@ -135,7 +135,7 @@ def test_a_search_that_has_ended_is_not_made_again_by_resume(make):
     header, _ = path.read_text(encoding="utf-8").splitlines(keepends=True)
     path.write_text(header, encoding="utf-8")
     again = make(cases, script({"bert": 5}))
-    again.done, again.repeats = take_up(found(first), again.writer)
+    again.done, again.repeats = carry_over(found(first), again.writer)
     again.measure()
     assert again.launcher.jobs == []
     assert statuses(again) == {cases[0].id: "ok"}

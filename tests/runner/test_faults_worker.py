@@ -38,7 +38,7 @@ def run_with(tmp_path, fault, where, cases=CASES, timeout_s=PATIENCE_S):
         writer=writer,
         launcher=ProcessLauncher((sys.executable, str(FAULTY), fault, where, str(marker))),
         display=ListDisplay(),
-        sampling=Sampling(repeats=1, min_repeats=1, budget_s=0.05, memory_repeats=1),
+        sampling=Sampling(processes=1, min_processes=1, budget_s=0.05, memory_processes=1),
         timeout_s=timeout_s,
         seed=0,
         models=(BERT, ALBERT),
@@ -120,7 +120,7 @@ def run_under(tmp_path, program, models, cases):
     writer.write_environment(run_environment(cases))
     one = scripted_run.runner(writer, ListDisplay(), None, cases)
     one.launcher, one.models = ProcessLauncher((*program, *launch.WORKER)), models
-    one.sampling = Sampling(repeats=1, min_repeats=1, budget_s=0.05, memory_repeats=1)
+    one.sampling = Sampling(processes=1, min_processes=1, budget_s=0.05, memory_processes=1)
     try:
         one.measure()
     finally:

@@ -16,20 +16,20 @@ from fakes import (
 
 import bench.runner.prepare
 from bench.core.architecture import Weights
-from bench.core.axes import Variant
+from bench.core.axes import Backend, Compile, Variant
 from bench.core.case import Status
 from bench.core.errors import UsageError
 from bench.core.events import Packages, Software
 from bench.plan.options import Options
 from bench.results import store as records
 from bench.runner.prepare import prepare
-from bench.runner.resume import repeats_done, restore, take_up, whole_repeats
+from bench.runner.resume import carry_over, processes_done, restore, whole_processes
 
 ONE, OTHER = (c.id for c in pair())
-EXPORTED = Variant(backend="onnxruntime")
+EXPORTED = Variant(backend=Backend("onnxruntime"))
 PACKAGES = (
     Packages(EXPORTED, "cpu", {"onnxruntime": "1.32.0", "onnx": "1.23.2"}),
-    Packages(Variant(compile="default"), "cuda", {"triton": "3.9.0"}),
+    Packages(Variant(compile=Compile.DEFAULT), "cuda", {"triton": "3.9.0"}),
 )
 
 
@@ -176,39 +176,39 @@ def test_an_unusable_environment_is_refused(options, tmp_path, change):
 def test_a_repeat_without_its_partner_is_dropped(tmp_path):
     """Samples of one model that were not interleaved with the other's cannot be paired."""
     run = write_run(tmp_path / "run", pair(), {ONE: [[1.0], [1.0]], OTHER: [[2.0]]})
-    whole = whole_repeats(dataclasses.replace(run, cases=run.cases.iloc[:0]))
+    whole = whole_processes(dataclasses.replace(run, cases=run.cases.iloc[:0]))
     assert set(whole.samples["process"]) == {1}
-    assert repeats_done(whole) == {ONE: {1}, OTHER: {1}}
+    assert processes_done(whole) == {ONE: {1}, OTHER: {1}}
 
 
 def test_a_failed_partner_does_not_void_a_repeat(tmp_path):
     """A group goes on without the model that failed, and keeps what it has."""
     run = write_run(tmp_path / "run", pair(), {ONE: [[1.0], [1.0]]}, failed=[OTHER])
-    assert repeats_done(whole_repeats(run)) == {ONE: {1, 2}}
+    assert processes_done(whole_processes(run)) == {ONE: {1, 2}}
 
 
 def test_other_workloads_keep_their_repeats(tmp_path):
     """Only the group that was cut short loses its last repeat."""
     eight = pair(seq_len=8)
     walls = {ONE: [[1.0], [1.0]], OTHER: [[1.0]], **{c.id: [[1.0], [1.0]] for c in eight}}
-    whole = whole_repeats(write_run(tmp_path / "run", [*pair(), *eight], walls))
-    assert repeats_done(whole) == {ONE: {1}, OTHER: {1}, **{c.id: {1, 2} for c in eight}}
+    whole = whole_processes(write_run(tmp_path / "run", [*pair(), *eight], walls))
+    assert processes_done(whole) == {ONE: {1}, OTHER: {1}, **{c.id: {1, 2} for c in eight}}
 
 
 def test_measured_values_need_no_partner(tmp_path):
     """Memory of one model is whole by itself."""
     one = case(suite="memory")
     run = write_run(tmp_path / "run", [one], measured={one.id: {"peak_rss_bytes": [1, 2]}})
-    assert repeats_done(whole_repeats(run)) == {one.id: {1, 2}}
+    assert processes_done(whole_processes(run)) == {one.id: {1, 2}}
 
 
 def test_values_of_a_timed_case_are_whole_with_its_samples_only(tmp_path):
     """What was read beside samples that never arrived is measured again with them."""
     measured = {c.id: {"load_average": [1.0]} for c in pair()}
     run = write_run(tmp_path / "run", pair(), measured=measured)
-    whole = whole_repeats(run)
+    whole = whole_processes(run)
     assert whole.measurements.empty
-    assert repeats_done(whole) == {}
+    assert processes_done(whole) == {}
 
 
 def test_a_finished_case_that_lost_a_repeat_is_open_again(tmp_path):
@@ -222,7 +222,7 @@ def test_a_finished_case_that_lost_a_repeat_is_open_again(tmp_path):
     for name, repeats in walls.items():
         for repeat, seconds in enumerate(repeats, start=1):
             writer.append_batch("samples", name, repeat, sample_rows(seconds))
-    done, repeats = take_up(whole_repeats(records.read_run(writer.directory)), writer)
+    done, repeats = carry_over(whole_processes(records.read_run(writer.directory)), writer)
     writer.close()
     eight = [c.id for c in cases[2:]]
     assert done == {**dict.fromkeys(eight, Status.OK), case(seq_len=4).id: Status.KILLED}

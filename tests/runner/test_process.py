@@ -10,8 +10,8 @@ import psutil
 import pytest
 from fakes import ALBERT, BERT, RANDOM, bench_environment, case, job, of, pair, values
 
-from bench.core.architecture import Model
-from bench.core.axes import Variant
+from bench.core.architecture import Model, Weights
+from bench.core.axes import Backend, Variant
 from bench.core.case import Measure, Status
 from bench.core.events import (
     Begin,
@@ -133,7 +133,7 @@ def test_prints_of_a_running_worker_go_to_stderr():
 
 def test_a_model_that_cannot_be_loaded_fails_alone(tmp_path):
     """Its cases get the exception as their reason; the other model is measured."""
-    sources = {"bert": RANDOM, "albert": Source(str(tmp_path / "nowhere"), "pretrained")}
+    sources = {"bert": RANDOM, "albert": Source(str(tmp_path / "nowhere"), Weights.PRETRAINED)}
     work = job(pair(), sources=sources)
     events = list(ProcessLauncher().run(work, PATIENCE_S))
     (failed,) = of(Failed, events)
@@ -187,7 +187,7 @@ def test_exit_handlers_do_not_keep_a_worker_that_is_done(tmp_path, monkeypatch):
     hook(tmp_path, monkeypatch, "import atexit, time\natexit.register(time.sleep, 1000)\n")
     *_, last = launch.ask(Probe(), PATIENCE_S)
     assert last == Ended()
-    *_, last = launch.ask(Probe((Variant(backend="none"),)), PATIENCE_S)
+    *_, last = launch.ask(Probe((Variant(backend=Backend("none")),)), PATIENCE_S)
     assert "ModuleNotFoundError" in last.reason
 
 
@@ -300,7 +300,7 @@ def test_threads_and_silence_of_the_hub_are_set_before_the_worker_starts(monkeyp
 
 def test_a_probe_tells_the_software():
     """The parent learns versions and devices without importing torch."""
-    exported = Variant(backend="onnxruntime")
+    exported = Variant(backend=Backend("onnxruntime"))
     found = probe((Variant(), exported), PATIENCE_S)
     assert json.dumps(found.facts)
     assert found.facts["torch"].startswith("2.")

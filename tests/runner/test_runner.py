@@ -1,6 +1,7 @@
 import pytest
 from fakes import MEASURED_BY, FakeClock, cut, found, pair, rewall, statuses, worker_events
 
+from bench.core.axes import Dtype
 from bench.core.case import Measure, Status
 from bench.core.events import Begin, Ended, Failed, Measurements, Samples
 from bench.core.suite import Sampling
@@ -37,7 +38,7 @@ def test_every_case_is_measured_and_closed_once(make):
         *pair(measure=Measure.MEMORY, batch_size=2),
         *pair(seq_len=8),
     ]
-    runner = make(cases, sampling=Sampling(repeats=3, precision=1e-6))
+    runner = make(cases, sampling=Sampling(processes=3, precision=1e-6))
     runner.measure()
     assert statuses(runner) == {c.id: "ok" for c in cases}
     run = found(runner)
@@ -51,10 +52,10 @@ def test_every_case_is_measured_and_closed_once(make):
 
 def test_repeats_are_outermost(make):
     """Every workload has its first process before any has its second."""
-    cases = [*pair(), *pair(dtype="bfloat16")]
+    cases = [*pair(), *pair(dtype=Dtype.BFLOAT16)]
     runner = make(cases)
     runner.measure()
-    order = [(job.repeat, job.cases[0].variant.dtype) for job in runner.launcher.jobs]
+    order = [(job.repeat, job.cases[0].variant.dtype.value) for job in runner.launcher.jobs]
     assert order == [(1, "bfloat16"), (1, "float32"), (2, "bfloat16"), (2, "float32")]
 
 
@@ -69,7 +70,7 @@ def test_a_case_is_on_disk_as_soon_as_it_is_measured(make):
             if isinstance(event, Samples):
                 seen.append(set(found(runner).samples["case"]))
 
-    runner = make(cases, script, sampling=Sampling(repeats=1, min_repeats=1))
+    runner = make(cases, script, sampling=Sampling(processes=1, min_processes=1))
     runner.measure()
     assert [len(ids) for ids in seen] == [1, 2, 3, 4]
 
@@ -185,7 +186,7 @@ def test_a_hole_among_the_repeats_is_filled(make):
     """A repeat that was lost between others is measured again, and no other."""
     runner = make(
         pair(),
-        sampling=Sampling(repeats=3, min_repeats=3, precision=1e-6),
+        sampling=Sampling(processes=3, min_processes=3, precision=1e-6),
         repeats={c.id: {1, 3} for c in pair()},
     )
     runner.measure()
@@ -233,7 +234,7 @@ def test_a_run_always_comes_to_an_end(make, measure, survives):
 
 def test_a_precise_workload_is_not_repeated(make):
     """At the first look steady ratios are precise: the rest of the repeats is spared."""
-    runner = make(pair(), sampling=Sampling(repeats=9, min_repeats=3, precision=0.02))
+    runner = make(pair(), sampling=Sampling(processes=9, min_processes=3, precision=0.02))
     runner.measure()
     assert len(runner.launcher.jobs) == 3
     assert set(found(runner).cases["stop"]) == {"precision"}
@@ -251,7 +252,7 @@ def test_only_the_imprecise_go_on(make):
             else:
                 yield event
 
-    runner = make([*steady, *wandering], script, sampling=Sampling(repeats=6, min_repeats=3))
+    runner = make([*steady, *wandering], script, sampling=Sampling(processes=6, min_processes=3))
     runner.measure()
     stops = found(runner).cases.set_index("case")["stop"].to_dict()
     assert stops == {c.id: "precision" for c in steady} | {c.id: "budget" for c in wandering}
@@ -259,7 +260,7 @@ def test_only_the_imprecise_go_on(make):
 
 
 def test_precision_is_judged_at_few_fixed_repeats(make):
-    """Looks come at min_repeats and then after every second repeat, never between."""
+    """Looks come at min_processes and then after every second repeat, never between."""
 
     def script(job):
         for event in worker_events(job):
@@ -270,7 +271,7 @@ def test_precision_is_judged_at_few_fixed_repeats(make):
 
     ends = set()
     for precision in (0.2, 0.02, 0.014, 0.0105, 0.008, 0.0065):
-        runner = make(pair(), script, sampling=Sampling(repeats=9, precision=precision))
+        runner = make(pair(), script, sampling=Sampling(processes=9, precision=precision))
         runner.measure()
         ends.add(len(runner.launcher.jobs))
     assert ends <= {3, 5, 7, 9}
@@ -288,7 +289,7 @@ def test_no_repeat_begins_that_would_outlast_the_time_limit(make):
     runner = make(
         pair(),
         script,
-        sampling=Sampling(repeats=9, min_repeats=9, max_time_s=100),
+        sampling=Sampling(processes=9, min_processes=9, max_time_s=100),
         now=lambda: clock.wall_ns() * 1e-9,
     )
     runner.measure()
@@ -340,14 +341,14 @@ def test_what_is_done_is_not_measured_again(make):
 
 def test_a_worker_is_told_its_share_of_the_budget(make):
     """The budget of a case is split over its repeats."""
-    runner = make(pair(), sampling=Sampling(repeats=4, budget_s=10, precision=1e-6), seed=7)
+    runner = make(pair(), sampling=Sampling(processes=4, budget_s=10, precision=1e-6), seed=7)
     runner.measure()
     assert {(j.budget_s, j.seed, j.threads) for j in runner.launcher.jobs} == {(2.5, 7, 1)}
 
 
 def test_the_timeout_leaves_time_to_sample(make):
     """A workload is silent while it is sampled: its budget must not look like a hang."""
-    sampling = Sampling(repeats=1, min_repeats=1, budget_s=1000)
+    sampling = Sampling(processes=1, min_processes=1, budget_s=1000)
     kinds = (Measure.STATIC, Measure.FORWARD, Measure.TEXT)
     runner = make([one for kind in kinds for one in pair(measure=kind)], sampling=sampling)
     runner.measure()

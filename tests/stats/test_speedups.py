@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from fakes import case, write_run
 
-from bench.core.axes import REFERENCE, Variant
+from bench.core.axes import REFERENCE, Cache, Compile, Dtype, Head, Variant
 from bench.core.case import Compares
 from bench.report import write_report
 from bench.stats.ratios import ratios
@@ -11,7 +11,7 @@ from bench.stats.speedups import best, compares_models, gains
 from bench.stats.summary import summarise
 from bench.wording.sentences import gain_sentences, sentences
 
-EAGER, COMPILED, INT8 = REFERENCE, Variant(compile="default"), Variant("int8")
+EAGER, COMPILED, INT8 = REFERENCE, Variant(compile=Compile.DEFAULT), Variant(Dtype.INT8)
 
 
 def variant(of, model="bert"):
@@ -79,10 +79,10 @@ def test_a_page_shows_what_was_gained(run, tmp_path):
 
 def test_heads_and_caches_are_not_compared_with_each_other():
     """Each is compared with the reference of its own; how it is run stands in its id."""
-    plain, masked = variant(COMPILED), variant(replace(COMPILED, head="masked-lm"))
-    cold = variant(replace(COMPILED, cache="cold-l2"))
+    plain, masked = variant(COMPILED), variant(replace(COMPILED, head=Head.MASKED_LM))
+    cold = variant(replace(COMPILED, cache=Cache.COLD))
     assert len({one.group for one in (plain, masked, cold)}) == 3
-    assert masked.group == variant(replace(EAGER, head="masked-lm")).group
+    assert masked.group == variant(replace(EAGER, head=Head.MASKED_LM)).group
     assert "~compile-default/masked-lm/" in masked.id
 
 
@@ -90,7 +90,7 @@ def test_threads_of_another_dtype_are_labelled_with_it(tmp_path):
     """Two threads in bfloat16 are not two threads in float32."""
     cases = [
         replace(case(suite="scaling", threads=n, dtype=d), compares=Compares.THREADS)
-        for d in ("float32", "bfloat16")
+        for d in (Dtype.FLOAT32, Dtype.BFLOAT16)
         for n in (1, 2)
     ]
     run = write_run(tmp_path, cases, {one.id: [[1.0 / one.threads] * 4] * 2 for one in cases})

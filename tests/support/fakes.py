@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bench.core.architecture import Architecture, Model
-from bench.core.axes import Variant
+from bench.core.architecture import Architecture, Model, Weights
+from bench.core.axes import Dtype, Variant
 from bench.core.case import TIMED, Case, Measure, Status, Stop, Workload
 from bench.core.events import (
     Begin,
@@ -57,7 +57,7 @@ SUITES = {
     Measure.TEXT: "text",
     Measure.FORWARD: "latency",
 }
-RANDOM = Source(None, "random")
+RANDOM = Source(None, Weights.RANDOM)
 MEASURED_BY = {
     Measure.STATIC: ("stored_parameters", "1", 1000.0),
     Measure.MEMORY: ("peak_rss_bytes", "B", 1e6),
@@ -192,7 +192,7 @@ def case(
     measure: Measure = Measure.FORWARD,
     batch_size: int = 1,
     seq_len: int = 16,
-    dtype: str = "float32",
+    dtype: Dtype = Dtype.FLOAT32,
     device: str = "cpu",
     threads: int = 1,
 ) -> Case:
@@ -319,7 +319,7 @@ class ListDisplay:
 
     def start(self, cases: Sequence[Case], sampling: Sampling) -> None:
         """See Display."""
-        self.told.append(("start", len(cases), sampling.repeats))
+        self.told.append(("start", len(cases), sampling.processes))
 
     def begin(self, cases: Sequence[Case], repeat: int) -> None:
         """See Display."""

@@ -30,7 +30,7 @@ from bench.results import store as records
 from bench.results.csv_format import decode, encode
 from bench.results.pytest_benchmark import to_pytest_benchmark
 from bench.results.schema import TABLES
-from bench.runner.resume import whole_repeats
+from bench.runner.resume import whole_processes
 from bench.stats import noise_causes as noise
 from bench.stats.ratios import ratios
 from bench.stats.summary import summarise
@@ -128,7 +128,7 @@ def read_all(directory: Path) -> None:
     noise.warnings(run, summarise(run))
     ratios(run)
     to_pytest_benchmark(run)
-    whole_repeats(run)
+    whole_processes(run)
     for table in TABLES:
         records.read_table(directory, table)
 

@@ -71,7 +71,7 @@ def growth(cases: int, repeats: int = 6) -> dict[int, float]:
 
         runner = scripted_run.runner(writer, gauge, script, planned)
         runner.launcher.jobs = Nothing()
-        runner.sampling = Sampling(repeats=repeats, min_repeats=2, precision=1e-9)
+        runner.sampling = Sampling(processes=repeats, min_processes=2, precision=1e-9)
         runner.measure()
         writer.close()
     return {**gauge.weights, 0: weigh()}

@@ -17,7 +17,7 @@ from bench.plan.jobs import Job
 from bench.results import store as records
 from bench.runner.display import Display
 from bench.runner.finalize import conclude
-from bench.runner.resume import take_up, whole_repeats
+from bench.runner.resume import carry_over, whole_processes
 from bench.runner.runner import Runner
 
 CASES = [
@@ -59,7 +59,7 @@ def runner(
         writer=writer,
         launcher=fakes.ScriptedLauncher(script),
         display=display,
-        sampling=Sampling(repeats=REPEATS, min_repeats=2, precision=1e-6, memory_repeats=2),
+        sampling=Sampling(processes=REPEATS, min_processes=2, precision=1e-6, memory_processes=2),
         timeout_s=60.0,
         seed=0,
         models=(fakes.BERT, fakes.ALBERT),
@@ -80,9 +80,9 @@ def go(
     try:
         one = runner(writer, display or fakes.ListDisplay(), script)
         if resume:
-            run = whole_repeats(records.read_run(directory))
+            run = whole_processes(records.read_run(directory))
             environment = run.environment
-            one.done, one.repeats = take_up(run, writer)
+            one.done, one.repeats = carry_over(run, writer)
         else:
             environment = fakes.run_environment(CASES)
             environment["run"]["state"] = "running"

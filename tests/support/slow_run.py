@@ -14,14 +14,14 @@ from pathlib import Path
 import fakes
 import scripted_run
 
+from bench.cli import flow
 from bench.cli import main as cli
-from bench.cli import run as command
 from bench.core.events import Begin
 from bench.core.suite import Sampling
 from bench.plan.options import Options
 from bench.results import store as records
 from bench.runner.prepare import Prepared
-from bench.runner.resume import take_up, whole_repeats
+from bench.runner.resume import carry_over, whole_processes
 
 DIRECTORY = Path(sys.argv[1])
 NUMBER = int(sys.argv[2]) if len(sys.argv) > 2 else 0
@@ -50,7 +50,7 @@ def script(job):
 
 def main(*_, **__):
     """Measure, or finish what is there."""
-    sampling = Sampling(repeats=4, min_repeats=2, precision=1e-6, memory_repeats=2)
+    sampling = Sampling(processes=4, min_processes=2, precision=1e-6, memory_processes=2)
     prepared = Prepared(
         options=Options(sampling=sampling, timeout_s=60.0),
         models=(fakes.BERT, fakes.ALBERT),
@@ -66,13 +66,13 @@ def main(*_, **__):
     done, repeats = {}, {}
     environment = prepared.describe(DIRECTORY.name, "2026-01-01T00:00:00Z")
     if resume:
-        run = whole_repeats(records.read_run(DIRECTORY))
-        done, repeats = take_up(run, writer)
+        run = whole_processes(records.read_run(DIRECTORY))
+        done, repeats = carry_over(run, writer)
         environment = run.environment
-    return command._measure(prepared, writer, environment, done, repeats)
+    return flow._measure(prepared, writer, environment, done, repeats)
 
 
 os.chdir(DIRECTORY.parent)
-command.ProcessLauncher = lambda: fakes.ScriptedLauncher(script)  # the seam for processes
+flow.ProcessLauncher = lambda: fakes.ScriptedLauncher(script)  # the seam for processes
 cli.app = main
 cli.main()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pandas as pd
 
 from bench.core import flops as formulas
 from bench.core.architecture import Architecture, Model
-from bench.core.axes import Variant
+from bench.core.axes import Dtype, Variant
 from bench.core.case import TIMED, Case, Measure, Workload
 from bench.results import store as records
 from suites.models import ALBERT_BASE, BERT_BASE, MODELS
@@ -104,7 +104,7 @@ def _identity(plan: Plan, case: Case) -> dict[str, Any]:
         "model": case.model,
         "weights": _weights(plan, case.model),
         "device": case.device,
-        **asdict(case.variant),
+        **case.variant.columns,
         "threads": case.threads,
         "batch_size": case.workload.batch_size,
         "seq_len": case.workload.seq_len,
@@ -140,7 +140,7 @@ def _seconds(plan: Plan, case: Case) -> float:
     place = plan.models.index(next(m for m in plan.models if m.name == case.model))
     slower = 1 + place * plan.slowdown * (1 + min(case.workload.tokens, 1024) / 256)
     faster = {"cuda": 40.0}.get(case.device.partition(":")[0], 1.0)
-    return seconds * slower / faster / (1.6 if case.variant.dtype != "float32" else 1.0)
+    return seconds * slower / faster / (1.6 if case.variant.dtype is not Dtype.FLOAT32 else 1.0)
 
 
 def _samples(plan: Plan, cases: Sequence[Case]) -> pd.DataFrame:
@@ -216,7 +216,7 @@ def _static(plan: Plan, case: Case, repeat: int) -> Values:
     applied = {**parts, "encoder": APPLIED_ENCODER}
     flops = formulas.forward_flops(arch, case.workload)
     stored = sum(parts.values())
-    width = 4 if case.variant.dtype == "float32" else 2
+    width = 4 if case.variant.dtype is Dtype.FLOAT32 else 2
     return {
         "trainable_parameters": ("1", stored),
         "stored_parameters": ("1", stored),
@@ -232,7 +232,7 @@ def _static(plan: Plan, case: Case, repeat: int) -> Values:
 
 
 def _memory(plan: Plan, case: Case, repeat: int) -> Values:
-    width = 4 if case.variant.dtype == "float32" else 2
+    width = 4 if case.variant.dtype is Dtype.FLOAT32 else 2
     weights = sum(_parts(plan, case).values()) * width
     arch = _architecture(plan, case.model)
     activations = formulas.peak_activation_bytes(arch, case.workload, width) or 0
@@ -288,12 +288,12 @@ def _environment(plan: Plan, name: str, cases: Sequence[Case]) -> dict[str, Any]
                 "threads": plan.threads,
                 "seed": plan.seed,
                 "sampling": {
-                    "repeats": plan.repeats,
-                    "min_repeats": 3,
+                    "processes": plan.repeats,
+                    "min_processes": 3,
                     "precision": 0.02,
                     "budget_s": 60.0,
                     "max_time_s": None,
-                    "memory_repeats": 3,
+                    "memory_processes": 3,
                 },
             },
             "plan": [_identity(plan, c) for c in cases],

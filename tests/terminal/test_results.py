@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from bench.core.axes import Dtype
 from bench.core.case import Measure, Status, Workload
 from bench.core.suite import Sampling
 from bench.plan.estimate import estimate
@@ -64,7 +65,7 @@ def test_without_a_terminal_each_case_is_one_line():
     display.begin(pair(), 1)
     display.advance(case())
     display.finish(case(), Status.OK, "")
-    display.finish(case("albert", dtype="float16"), Status.KILLED, "by SIGKILL")
+    display.finish(case("albert", dtype=Dtype.FLOAT16), Status.KILLED, "by SIGKILL")
     display.stop()
     assert out.file.getvalue().splitlines() == [
         "note: weights are [random]",
@@ -77,7 +78,7 @@ def test_on_a_terminal_a_bar_counts_the_cases():
     """The bar shows how many cases are done, which is measured now and what failed."""
     out = screen(terminal=True)
     display = TerminalDisplay(console=out)
-    display.start(pair(), Sampling(repeats=2))
+    display.start(pair(), Sampling(processes=2))
     display.begin(pair(), 1)
     display.finish(case(), Status.OK, "")
     display.finish(case("albert"), Status.FAILED, "broken")
@@ -156,7 +157,7 @@ def test_a_plan_shows_what_it_costs():
     """`bench list` ends with cases, processes and minutes."""
     out = screen()
     cases = [*pair(), *pair(seq_len=8)]
-    show_plan(out, cases, estimate(cases, [BERT, ALBERT], Sampling(repeats=3, budget_s=30)))
+    show_plan(out, cases, estimate(cases, [BERT, ALBERT], Sampling(processes=3, budget_s=30)))
     lines = out.file.getvalue().splitlines()
     assert len(lines) == 4
     assert "4 cases in 3 worker processes, at most about 3 minutes" in lines[-1]

@@ -13,7 +13,7 @@ import torch
 from fakes import BERT, TINY, QueueClock, QueueCuda, case, job, of, python
 
 from bench.core.architecture import Model
-from bench.core.axes import REFERENCE, Variant
+from bench.core.axes import REFERENCE, Attention, Backend, Cache, Compile, Dtype, Head, Variant
 from bench.core.case import Compares, Measure, Status, Workload
 from bench.core.errors import BenchError, UnsupportedError
 from bench.core.events import Event, Phase, Samples
@@ -37,16 +37,17 @@ from bench.worker.measures.text import BATCHES, Batch, sample_batches
 from bench.worker.numerics import assert_close, relative_error
 from bench.worker.session import Session, classify
 
-COMPILED = Variant(compile="default")
+ONNXRUNTIME, OPENVINO = Backend("onnxruntime"), Backend("openvino")
+COMPILED = Variant(compile=Compile.DEFAULT)
 ON_CPU = [
     REFERENCE,
     Variant(),
-    Variant("int8"),
+    Variant(Dtype.INT8),
     COMPILED,
-    Variant(backend="onnxruntime"),
-    Variant(backend="openvino"),
-    Variant(head="masked-lm"),
-    Variant(backend="onnxruntime", head="question-answering"),
+    Variant(backend=ONNXRUNTIME),
+    Variant(backend=OPENVINO),
+    Variant(head=Head.MASKED_LM),
+    Variant(backend=ONNXRUNTIME, head=Head.QUESTION),
 ]
 
 
@@ -145,7 +146,7 @@ class Counting(engines.Engine):
 @pytest.mark.parametrize(("compiled", "forwards"), [("none", 0), ("default", 1)])
 def test_compiling_again_is_no_part_of_warming_up(compiled, forwards):
     """In later processes the first forward compiles, before the warm-up tells a duration."""
-    one = replace(case(), variant=Variant(compile=compiled))
+    one = replace(case(), variant=Variant(compile=Compile(compiled)))
     engine, later = Counting(), session([one], repeat=2)
     assert checked(later, Loaded(engine, {one.id: {}}), one) == {}
     settle(later, one, [engine.bind({})])
@@ -155,10 +156,10 @@ def test_compiling_again_is_no_part_of_warming_up(compiled, forwards):
 @pytest.mark.parametrize("measure", [Measure.STATIC, Measure.MEMORY, Measure.CAPACITY])
 def test_what_cannot_be_loaded_is_skipped_by_every_measure(measure):
     """And what is only emulated is counted all the same."""
-    flash = replace(case(measure=measure), variant=Variant("bfloat16", attention="flash"))
+    flash = replace(case(measure=measure), variant=Variant(Dtype.BFLOAT16, Attention.FLASH))
     with pytest.raises(UnsupportedError, match="CUDA only"):
         session([flash]).load(flash)
-    emulated = case(measure=measure, dtype="bfloat16")
+    emulated = case(measure=measure, dtype=Dtype.BFLOAT16)
     assert session([emulated]).load(emulated).dtype is torch.bfloat16
 
 
@@ -166,8 +167,8 @@ def test_what_is_only_emulated_is_not_timed(monkeypatch):
     """A type without instructions would be timed at something nobody would run."""
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
     with pytest.raises(UnsupportedError, match="torch would emulate it"):
-        variants.require(Variant("bfloat16"), "cpu")
-    variants.require(Variant("bfloat16"), "cpu", timed=False)
+        variants.require(Variant(Dtype.BFLOAT16), "cpu")
+    variants.require(Variant(Dtype.BFLOAT16), "cpu", timed=False)
 
 
 def test_another_function_is_refused():
@@ -192,15 +193,23 @@ def test_outputs_that_are_no_numbers_or_of_another_shape_are_no_match():
 @pytest.mark.parametrize(
     ("variant", "device", "reason"),
     [
-        (Variant(compile="reduce-overhead"), "cpu", "CUDA graphs"),
-        (Variant(cache="cold-l2"), "cpu", "CUDA devices"),
-        (Variant("bfloat16", attention="flash"), "cpu", "flash attention runs on CUDA only"),
-        (Variant("int8"), "cuda", "on the CPU only"),
-        (Variant("float32", attention="flash"), "cuda", "in bfloat16 or float16, not in float32"),
-        (Variant("bfloat16", backend="onnxruntime"), "cpu", "in float32 only, not in bf"),
-        (Variant(backend="onnxruntime"), "cuda:1", "runs on cpu only, not on cuda"),
-        (Variant(backend="openvino", compile="default"), "cpu", "none only, not with default"),
-        (Variant(backend="openvino", attention="eager"), "cpu", "sdpa only, not with eager"),
+        (Variant(compile=Compile.REDUCE_OVERHEAD), "cpu", "CUDA graphs"),
+        (Variant(cache=Cache.COLD), "cpu", "CUDA devices"),
+        (
+            Variant(Dtype.BFLOAT16, attention=Attention.FLASH),
+            "cpu",
+            "flash attention runs on CUDA only",
+        ),
+        (Variant(Dtype.INT8), "cuda", "on the CPU only"),
+        (
+            Variant(Dtype.FLOAT32, attention=Attention.FLASH),
+            "cuda",
+            "in bfloat16 or float16, not in float32",
+        ),
+        (Variant(Dtype.BFLOAT16, backend=ONNXRUNTIME), "cpu", "in float32 only, not in bf"),
+        (Variant(backend=ONNXRUNTIME), "cuda:1", "runs on cpu only, not on cuda"),
+        (Variant(backend=OPENVINO, compile=Compile.DEFAULT), "cpu", "none only, not with default"),
+        (Variant(backend=OPENVINO, attention=Attention.EAGER), "cpu", "sdpa only, not with eager"),
     ],
 )
 def test_what_cannot_run_is_skipped_by_name(variant, device, reason):
@@ -218,7 +227,7 @@ def test_a_backend_that_is_not_installed_says_what_brings_it(backend, lacking, m
     """The reason names the extra to install, also where only a part of it is there."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name != lacking or None)
     with pytest.raises(UnsupportedError, match=rf"module {lacking}, which is .* pip install '"):
-        variants.require(Variant(backend=backend), "cpu")
+        variants.require(Variant(backend=Backend(backend)), "cpu")
 
 
 @pytest.mark.parametrize(
@@ -275,7 +284,7 @@ def test_beyond_the_compilers_limit_a_case_fails_and_does_not_run_uncompiled(mon
 @pytest.mark.filterwarnings("ignore")  # exporters warn of themselves
 def test_numbers_of_threads_are_compared_in_engines_that_have_them(backend, threads_of):
     """Torch's number is nothing to them: one engine for both would be compared with itself."""
-    of = Variant(backend=backend)
+    of = Variant(backend=Backend(backend))
     try:
         variants.require(of, "cpu")
     except UnsupportedError as error:
@@ -292,7 +301,7 @@ def test_numbers_of_threads_are_compared_in_engines_that_have_them(backend, thre
 @pytest.mark.filterwarnings("ignore")  # exporters warn of themselves
 def test_an_exported_model_takes_what_a_tokenizer_gives(backend):
     """Which is more than it has inputs for."""
-    one = replace(case(), variant=Variant(backend=backend))
+    one = replace(case(), variant=Variant(backend=Backend(backend)))
     try:
         variants.require(one.variant, "cpu")
     except UnsupportedError as error:
@@ -310,14 +319,14 @@ from dataclasses import replace
 from bench.worker.clock import SystemClock
 from bench.worker.measures.forward import load_engine
 from bench.worker.session import Session
-from bench.core.axes import Variant
+from bench.core.axes import Backend, Variant
 
 def refuse(*_):
     print("asked the network")
     raise OSError
 
 socket.getaddrinfo = refuse
-one = replace(case(), variant=Variant(backend="openvino"))
+one = replace(case(), variant=Variant(backend=Backend("openvino")))
 load_engine(Session(job([one]), lambda _: None, SystemClock()), [one])
 print(sys.modules["openvino_telemetry"])
 """
@@ -326,7 +335,7 @@ print(sys.modules["openvino_telemetry"])
 def test_openvino_tells_nobody_that_it_is_used(tmp_path):
     """Its converter forks the worker dozens of times to report, and keeps files in the home."""
     try:
-        variants.require(Variant(backend="openvino"), "cpu")
+        variants.require(Variant(backend=OPENVINO), "cpu")
     except UnsupportedError as error:
         pytest.skip(str(error))
     done = python("-c", CONVERT, cwd=Path(__file__).parents[1] / "support", HOME=str(tmp_path))
@@ -337,13 +346,23 @@ def test_openvino_tells_nobody_that_it_is_used(tmp_path):
 @pytest.mark.parametrize(
     ("variant", "lacking", "capability", "reason"),
     [
-        (Variant("float16", attention="flash"), "flash_attn", (9, 0), "the module flash_attn"),
+        (
+            Variant(Dtype.FLOAT16, attention=Attention.FLASH),
+            "flash_attn",
+            (9, 0),
+            "the module flash_attn",
+        ),
         (COMPILED, "triton", (9, 0), "needs the module triton"),
         (COMPILED, "gcc", (9, 0), "install gcc or clang"),
         (COMPILED, "", (6, 1), r"torch.compile on CUDA needs compute capability 7\.0; cuda has 6"),
-        (Variant("float16", attention="flash"), "", (7, 5), r"flash attention needs .* 8\.0"),
+        (
+            Variant(Dtype.FLOAT16, Attention.FLASH),
+            "",
+            (7, 5),
+            r"flash attention needs .* 8\.0",
+        ),
         (COMPILED, "", (7, 0), ""),
-        (Variant("float16", attention="flash"), "", (8, 6), ""),
+        (Variant(Dtype.FLOAT16, Attention.FLASH), "", (8, 6), ""),
     ],
 )
 def test_what_a_cuda_device_or_its_machine_lacks_is_skipped_by_name(
@@ -444,12 +463,12 @@ def test_a_pretrained_encoder_may_lack_the_head_and_nothing_else(tmp_path):
     """A head that the checkpoint has not is made with the seed: the same each time."""
     load(BERT, Variant(), None, "cpu", random=True).save_pretrained(tmp_path)
     model = Model("bert", str(tmp_path), TINY["bert"])
-    variant, outputs = Variant(head="sequence-classification"), []
+    variant, outputs = Variant(head=Head.SEQUENCE), []
     for _ in range(2):
         module = load(model, variant, tmp_path, "cpu", random=False)
         with torch.inference_mode():
             outputs.append(module(**make_inputs(module, Workload(1, 8), "cpu", 0)).logits)
     assert torch.equal(*outputs)
-    load(BERT, Variant(head="masked-lm"), None, "cpu", random=True).save_pretrained(tmp_path)
+    load(BERT, Variant(head=Head.MASKED_LM), None, "cpu", random=True).save_pretrained(tmp_path)
     with pytest.raises(BenchError, match=r"lacks bert\.pooler"):
         load(model, variant, tmp_path, "cpu", random=False)

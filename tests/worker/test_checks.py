@@ -4,7 +4,7 @@ import pytest
 from fakes import BERT, case, of
 
 from bench.checks.selftest import ALLOCATION_BYTES
-from bench.core.axes import REFERENCE, Variant
+from bench.core.axes import REFERENCE, Attention, Dtype, Variant
 from bench.core.case import Status
 from bench.core.events import Begin, Compared, Failed, Known, Quantity
 from bench.plan.orders import Crosscheck, Selftest
@@ -20,7 +20,7 @@ def crosscheck_order(*variants):
 def test_variants_are_timed_both_ways_and_those_that_cannot_run_have_a_reason():
     """Real forwards of a tiny model; how long they take is no concern of this test."""
     told = []
-    order = crosscheck_order(REFERENCE, Variant("bfloat16", attention="flash"))
+    order = crosscheck_order(REFERENCE, Variant(Dtype.BFLOAT16, attention=Attention.FLASH))
     crosscheck.measure(order, told.append)
     first, second = order.cases
     (found,) = of(Compared, told)

@@ -13,7 +13,7 @@ import pytest
 import torch
 from fakes import RANDOM, bench, case, job, of, pair, python, tiny_directory, values
 
-from bench.core.axes import Variant
+from bench.core.axes import Cache, Compile, Dtype, Variant
 from bench.core.case import Measure, Status, Workload
 from bench.core.events import Failed, Phase, Rounds, Samples
 from bench.results.store import read_run
@@ -35,9 +35,9 @@ SOURCES = dict.fromkeys(BASE, RANDOM)
 ROUNDS = 10
 FORWARDS = 20
 """Timed by each way in a round; medians of both are compared round by round."""
-COLD = Variant(cache="cold-l2")
-GRAPH = Variant(compile="reduce-overhead")
-PLAIN_VARIANTS = (Variant(), COLD, Variant("bfloat16"), Variant("float16"))
+COLD = Variant(cache=Cache.COLD)
+GRAPH = Variant(compile=Compile.REDUCE_OVERHEAD)
+PLAIN_VARIANTS = (Variant(), COLD, Variant(Dtype.BFLOAT16), Variant(Dtype.FLOAT16))
 
 
 def events(cases, **facts):
@@ -107,7 +107,9 @@ def test_a_variant_computes_what_the_reference_does(told, variant):
     assert not of(Failed, told)
     for one in pair(device="cuda"):
         name = replace(one, variant=variant).id
-        assert values(told, name)["output_error"] < (1e-4 if variant.dtype == "float32" else 0.1)
+        assert values(told, name)["output_error"] < (
+            1e-4 if variant.dtype == Dtype.FLOAT32 else 0.1
+        )
         assert times(told, name)
 
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from fakes import TINY, case, job
 
-from bench.core.architecture import Model
-from bench.core.axes import Variant
+from bench.core.architecture import Model, Weights
+from bench.core.axes import REFERENCE, Attention, Dtype, Head, Variant
 from bench.core.case import Measure, Workload
 from bench.core.errors import UnsupportedError
 from bench.core.flops import forward_flops, peak_activation_bytes
@@ -142,7 +142,7 @@ def test_a_head_is_told_from_the_encoder_by_whatever_name_and_applied_once(kind,
     arch = replace(TINY.get(kind, TINY["albert"]), model_type=kind, activation="gelu")
     whole, bare = (
         load(Model("m", "", arch), Variant(head=name), None, "cpu", random=True)
-        for name in ("masked-lm", "features")
+        for name in (Head.MASKED_LM, Head.FEATURES)
     )
     found = applied_parameters(whole, inputs(whole, Workload(1, 8)))
     assert found["head"] == head
@@ -170,17 +170,20 @@ def test_an_attention_that_an_architecture_has_not_is_a_skip_with_the_one_it_has
     arch = replace(TINY["bert"], model_type=kind)
     with pytest.raises(UnsupportedError, match=f"no sdpa attention for {kind}: give --attention e"):
         load(Model("m", "", arch), Variant(), None, "cpu", random=True)
-    module = load(Model("m", "", arch), Variant(attention="eager"), None, "cpu", random=True)
+    module = load(Model("m", "", arch), REFERENCE, None, "cpu", random=True)
     assert module.config._attn_implementation == "eager"
 
 
 def test_a_model_without_sdpa_is_verified_with_the_attention_it_has(tmp_path):
     """As the plain call picks it."""
     arch = replace(TINY["bert"], model_type="mpnet")
-    made = load(Model("m", "", arch), Variant(attention="eager"), None, "cpu", random=True)
+    made = load(Model("m", "", arch), REFERENCE, None, "cpu", random=True)
     made.save_pretrained(tmp_path)
     one = case("m", suite="verify", measure=Measure.VERIFY)
-    facts = {"models": (Model("m", "m"),), "sources": {"m": Source(str(tmp_path), "pretrained")}}
+    facts = {
+        "models": (Model("m", "m"),),
+        "sources": {"m": Source(str(tmp_path), Weights.PRETRAINED)},
+    }
     compare_with_plain(Session(job([one], **facts), lambda _: None, SystemClock()), one)
 
 
@@ -195,7 +198,7 @@ def test_random_weights_are_the_same_in_every_process():
 
 def test_a_variant_decides_how_a_model_is_built():
     """The dtype of the weights and the kind of attention are the variant's."""
-    variant = Variant("bfloat16", "eager")
+    variant = Variant(Dtype.BFLOAT16, Attention.EAGER)
     module = load(Model("m", "", TINY["bert"]), variant, None, "cpu", random=True)
     assert weight_bytes(module).keys() == {"bfloat16"}
     assert module.config._attn_implementation == "eager"

@@ -68,7 +68,7 @@ def build(recipe: Recipe) -> TorchEngine:
                 module, {torch.nn.Linear}, dtype=torch.qint8, inplace=True
             )
     else:
-        module = module.to(getattr(torch, variant.dtype))
+        module = module.to(getattr(torch, variant.dtype.value))
     if variant.compile != Compile.NONE:
         # Each workload is compiled for its own sizes, as someone who tunes for one would do: more
         # of them than torch expects of one function; beyond its limit it would run uncompiled.
@@ -76,7 +76,7 @@ def build(recipe: Recipe) -> TorchEngine:
         limits.recompile_limit = limits.accumulated_recompile_limit = RECOMPILATIONS
         limits.fail_on_recompile_limit_hit = True
         _start_compiler(module.device)
-        module = torch.compile(module, mode=variant.compile, dynamic=recipe.sizes_vary)
+        module = torch.compile(module, mode=variant.compile.value, dynamic=recipe.sizes_vary)
     return TorchEngine(module)
 
 
@@ -172,7 +172,7 @@ def emulates(variant: Variant, device: str) -> Iterator[str]:
         Dtype.BFLOAT16: torch.ops.mkldnn._is_mkldnn_bf16_supported,  # noqa: SLF001 - torch has no public one
         Dtype.FLOAT16: torch.ops.mkldnn._is_mkldnn_fp16_supported,  # noqa: SLF001 - likewise
     }
-    supported = checks.get(Dtype(variant.dtype))
+    supported = checks.get(variant.dtype)
     if supported and torch.backends.mkldnn.is_available() and not supported():
         yield f"this CPU has no {variant.dtype} instructions: torch would emulate it, far slower"
 

@@ -59,7 +59,7 @@ def measure(session: Session) -> None:
 
 def key_of(case: Case) -> Key:
     """What cases share that run in one engine, whose number of threads may be its own."""
-    own_threads = declaration(str(case.variant.backend)).own_threads
+    own_threads = declaration(case.variant.backend).own_threads
     return (case.model, case.variant, case.threads if own_threads else 0)
 
 
@@ -163,7 +163,7 @@ def checked(session: Session, loaded: Loaded, case: Case) -> dict[str, float]:
     with compiling(case.variant, case.id):
         result = forward()
     session.clock.synchronize()
-    if case.variant.compile != Compile.NONE.value:
+    if case.variant.compile is not Compile.NONE:
         facts["compile_time"] = (session.clock.wall_ns() - began) * NS
     got = _outputs(engine.tensors(result))
     facts["output_error"] = assert_close(got, loaded.expected[case.id], case.variant.dtype)
@@ -177,7 +177,7 @@ def settle(session: Session, case: Case, forwards: Iterable[Callable[[], object]
     warming up, which ends after one long forward and tells how long a warm one takes; nor is it in
     a sample of a text, whose shapes come as rounds do.
     """
-    compiled, has_device = case.variant.compile != Compile.NONE.value, session.clock.has_device
+    compiled, has_device = case.variant.compile is not Compile.NONE, session.clock.has_device
     if not compiled and not has_device:
         return
     with compiling(case.variant, case.id):
@@ -212,7 +212,7 @@ def energy(session: Session, case: Case, forward: Callable[[], object]) -> dict[
     """
     import torch
 
-    if case.variant.cache == Cache.COLD.value:
+    if case.variant.cache is Cache.COLD:
         return {}
     device = gpu_of(case.device)
     if device is None or session.job.repeat > 1:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.core.axes import DEFAULT_ATTENTION, Dtype, Head
+from bench.core.axes import Variant
 from bench.core.case import Case
 from bench.core.flops import peak_activation_bytes
 from bench.worker.device import gpu_of
@@ -55,8 +55,7 @@ def _measure(session: Session, case: Case) -> dict[str, float]:
     # temporaries of their own.
     arch = session.named(case.model)[0].architecture
     formula = arch and peak_activation_bytes(arch, case.workload)
-    usual = (Dtype.FLOAT32.value, DEFAULT_ATTENTION, Head.FEATURES.value)
-    if formula and (case.variant.dtype, case.variant.attention, case.variant.head) == usual:
+    if formula and case.variant == Variant():
         values["peak_activation_bytes_formula"] = float(formula)
     return values
 

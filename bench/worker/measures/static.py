@@ -70,7 +70,7 @@ def _with_formula(session: Session, module: torch.nn.Module, case: Case) -> dict
     model, source = session.named(case.model)
     if model.architecture is not None:
         values["flops"] = forward_flops(model.architecture, case.workload, case.variant.head)
-    if source.directory is not None and source.weights == Weights.PRETRAINED.value:
+    if source.directory is not None and source.weights is Weights.PRETRAINED:
         files = weight_files(Path(source.directory))
         values["checkpoint_bytes"] = sum(file.stat().st_size for file in files)
     return values

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.core.axes import Attention
 from bench.core.case import Case
 from bench.core.errors import BenchError
 from bench.core.events import Verified
@@ -47,7 +48,7 @@ def compare_with_plain(session: Session, case: Case) -> None:
 
     plain = AutoModel.from_pretrained(
         session.directory(case),
-        dtype=getattr(torch, case.variant.dtype),
+        dtype=getattr(torch, case.variant.dtype.value),
         use_safetensors=True,
         trust_remote_code=False,
         **session.named(case.model)[0].config,
@@ -58,7 +59,7 @@ def compare_with_plain(session: Session, case: Case) -> None:
     attention = plain.config._attn_implementation  # noqa: SLF001 - it has no public getter
     del plain
     gc.collect()  # one model in memory at a time
-    module = session.load(case, replace(case.variant, attention=attention))
+    module = session.load(case, replace(case.variant, attention=Attention(attention)))
     ours = output(module, inputs)
     check_same(case.model, ours, theirs)
 

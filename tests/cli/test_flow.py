@@ -1,6 +1,6 @@
 import psutil
 
-from bench.cli import run
+from bench.cli import flow
 
 
 def test_a_busy_machine_is_a_warning_and_a_load_that_is_hidden_is_none(monkeypatch):
@@ -10,8 +10,8 @@ def test_a_busy_machine_is_a_warning_and_a_load_that_is_hidden_is_none(monkeypat
         raise OSError
 
     monkeypatch.setattr(psutil, "getloadavg", lambda: (1e6, 0.0, 0.0))
-    assert len(run._busy()) == 1
+    assert len(flow._busy()) == 1
     monkeypatch.setattr(psutil, "getloadavg", lambda: (0.0, 0.0, 0.0))
-    assert run._busy() == []
+    assert flow._busy() == []
     monkeypatch.setattr(psutil, "getloadavg", hidden)
-    assert run._busy() == []
+    assert flow._busy() == []

@@ -165,7 +165,7 @@ def step(work: Path, line: str) -> dict[str, str | int | None]:
     """One step of the summary, from its line in steps.tsv and the last line of its log."""
     name, code, seconds = line.split("\t")
     log = (work / "logs" / f"{name}.log").read_text(encoding="utf-8", errors="replace")
-    said = [one.strip() for one in log.splitlines() if one.strip()]
+    said = [one.strip("= ") for one in log.splitlines() if one.strip("= ")]
     return {
         "step": name,
         "state": STATES.get(code, "failed"),

@@ -8,7 +8,7 @@ import time
 from datetime import datetime, timezone
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
@@ -30,6 +30,9 @@ from bench.runner.signals import StopRequest
 from bench.runner.start import make_runner
 from bench.terminal import results
 from bench.terminal.progress import TerminalDisplay
+
+if TYPE_CHECKING:
+    from bench.stats.analysis import Analysis
 
 BUSY = 0.5
 """A load average above this share of the cores, before a run, is worth a note."""
@@ -126,16 +129,17 @@ def _measure(
         before = environment.get("time_spent") or {}
         environment["time_spent"] = time_spent(runner.spent, time.monotonic() - began, before)
         outcome = conclude(writer, environment, state)
-        page = _page(display, writer.directory)
+        page = _page(display, outcome.analysis)
         return show_outcome(display, outcome, runner.done, prepared.notes, page)
 
 
-def _page(display: TerminalDisplay, directory: Path) -> Path | None:
+def _page(display: TerminalDisplay, analysis: Analysis) -> Path | None:
     """Write the run's page; without it the results are as good, so a failure is only noted."""
     from bench.report import write_report
 
+    directory = analysis.run.directory
     try:
-        return write_report([directory], REPORTS / page_name([directory]))
+        return write_report([analysis], REPORTS / page_name([directory]))
     except (BenchError, OSError) as error:
         again = f"bench report {quote(str(directory))}"
         display.note(f"no page: {error}; make it later with: {again}")

@@ -59,18 +59,18 @@ class Figures:
 def read(directory: Path) -> Figures:
     """Read a run or a baseline.
 
-    What a run has not summed up at its end is summed up here: a summary from before a resume that
-    did not end is older than what it stands beside.
+    All runs are evaluated by today's rules, from their raw tables. Only a baseline that was kept
+    without its samples has nothing but the summary and ratios of its time.
     """
     run = records.read_run(directory)
     summary = records.read_table(directory, "summary")
-    ratios = records.read_table(directory, "ratios")
-    if summary.empty or run.environment["run"]["state"] != "complete":
-        from bench.stats.ratios import ratios as paired_ratios
-        from bench.stats.summary import summarise
+    complete = run.environment["run"]["state"] == "complete"
+    if complete and run.samples.empty and not summary.empty:
+        return figures(run, summary, records.read_table(directory, "ratios"))
+    from bench.stats.analysis import Analysis
 
-        summary, ratios = summarise(run), paired_ratios(run)
-    return figures(run, summary, ratios)
+    analysis = Analysis(run)
+    return figures(run, analysis.summary, analysis.ratios)
 
 
 def figures(run: records.Run, summary: pd.DataFrame, ratios: pd.DataFrame) -> Figures:

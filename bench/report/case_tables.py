@@ -145,7 +145,7 @@ def _cases(
         row = _identity(case, view.run.id if with_run else "")
         row |= {s.title: columns[s.title].get(case.case, "") for s in shown}
         row |= _ending(recorded.get(case.case) or {}, samples.get(case.case))
-        if case.case in view.noisy:
+        if case.case in view.analysis.noisy:
             row["Status"] += NOISY
         rows.append(row)
     return rows

@@ -114,5 +114,5 @@ def warnings_left(view: View) -> list[str]:
 
 
 def _doubts(view: View) -> Iterator[Notice]:
-    for text in view.lints:
+    for text in view.analysis.sanity:
         yield Notice("doubt", "These numbers cannot all be right", text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from bench.results.store import write_text
 if TYPE_CHECKING:
     from bench.report.sections import Section
     from bench.report.view import View
+    from bench.stats.analysis import Analysis
 
 PAGE_BYTES = 2_900_000
 """A page stays below this: what the rest leaves is room for downloads."""
@@ -21,7 +23,7 @@ SLOT = "<!-- downloads -->"
 """Where they go, once their room is known; escaped text cannot hold it."""
 
 
-def write(runs: list[Path], output: Path) -> Path:
+def write(runs: Sequence[Analysis], output: Path) -> Path:
     """Write the page and its figures; returns the page's path.
 
     Raises UsageError when there is no run, or when one has no plan to report on.
@@ -30,10 +32,10 @@ def write(runs: list[Path], output: Path) -> Path:
     from bench.report.sections import sections
     from bench.report.view import View
 
-    directories = list(dict.fromkeys(run.resolve() for run in runs))
-    if not directories:
+    given = {analysis.run.directory.resolve(): analysis for analysis in runs}
+    if not given:
         raise UsageError("no run to report on: give the directory of one, like results/<run>")
-    views = [View.of(directory) for directory in directories]
+    views = [View(analysis) for analysis in given.values()]
     views.sort(key=lambda view: view.facts["started"])
     for view in views:
         if not view.contexts:

@@ -13,10 +13,9 @@ import pandas as pd
 from bench.core.axes import AXIS_NAMES, Variant
 from bench.core.case import Measure, Status, Workload
 from bench.core.english import counted
-from bench.results import store as records
-from bench.stats import ratios, summary
-from bench.stats import sanity as lints
-from bench.stats import summary as stats
+from bench.results.schema import IDENTITY
+from bench.results.store import Run
+from bench.stats.analysis import Analysis
 from bench.stats.speedups import compares_models
 from bench.wording.numbers import LABEL_LENGTH, short_names
 from bench.wording.sentences import SHORT
@@ -70,20 +69,36 @@ class Context:
 class View:
     """A run with everything computed from its raw tables (never from a stale summary.csv)."""
 
-    run: records.Run
-    summary: pd.DataFrame
-    ratios: pd.DataFrame
-    plan: pd.DataFrame
+    analysis: Analysis
     _selected: dict[tuple[str, str, Context | None], pd.DataFrame] = field(
         default_factory=dict, repr=False
     )
 
     @classmethod
     def of(cls, directory: Path) -> View:
-        """Read a run and compute its tables."""
-        run = records.read_run(directory)
-        plan = pd.DataFrame(run.environment["run"]["plan"], columns=["case", *records.IDENTITY])
-        return cls(run, stats.summarise(run), ratios.ratios(run), plan.drop_duplicates("case"))
+        """A stored run."""
+        return cls(Analysis.read(directory))
+
+    @property
+    def run(self) -> Run:
+        """The raw tables and the environment."""
+        return self.analysis.run
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """One row per case and metric."""
+        return self.analysis.summary
+
+    @property
+    def ratios(self) -> pd.DataFrame:
+        """One row per case and metric against its reference."""
+        return self.analysis.ratios
+
+    @cached_property
+    def plan(self) -> pd.DataFrame:
+        """Identity columns of every planned case, failed ones too."""
+        planned = self.run.environment["run"]["plan"]
+        return pd.DataFrame(planned, columns=["case", *IDENTITY]).drop_duplicates("case")
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -148,16 +163,6 @@ class View:
             str(by_case.get(row.case) or by_suite.get(row.suite, Measure.FORWARD.value))
             for row in each(self.plan)
         ]
-
-    @cached_property
-    def noisy(self) -> set[str]:
-        """Cases whose noise is over the bound."""
-        return set(summary.noisy(self.summary)["case"])
-
-    @cached_property
-    def lints(self) -> list[str]:
-        """What our own numbers get wrong."""
-        return lints.check(self.summary, self.ratios)
 
     @cached_property
     def weights(self) -> dict[str, list[str]]:

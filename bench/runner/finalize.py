@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,7 @@ from bench.core.utc import utc_now
 from bench.results import store as records
 from bench.results.pytest_benchmark import to_pytest_benchmark
 from bench.stats import noise_causes as noise
-from bench.stats.ratios import ratios
-from bench.stats.summary import summarise
+from bench.stats.analysis import Analysis
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,25 +25,43 @@ SHARE = "forwards_share"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to: its environment and the two computed tables (records.SUMMARY, RATIOS)."""
+    """What a run came to."""
 
-    directory: Path
-    environment: dict[str, Any]
-    summary: pd.DataFrame
-    ratios: pd.DataFrame
+    analysis: Analysis
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Options, plan, machine and software, warnings, and where the time went."""
+        return self.analysis.run.environment
+
+    @property
+    def directory(self) -> Path:
+        """Where the run is."""
+        return self.analysis.run.directory
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """One row per case and metric."""
+        return self.analysis.summary
+
+    @property
+    def ratios(self) -> pd.DataFrame:
+        """One row per case and metric against its reference."""
+        return self.analysis.ratios
 
 
 def conclude(writer: records.RunWriter, environment: dict[str, Any], state: str) -> Outcome:
     """Write everything that is computed from the raw tables; that it is done is written last."""
-    run = records.read_run(writer.directory)
-    summary, compared = summarise(run), ratios(run)
-    writer.write_table("summary", summary)
-    writer.write_table("ratios", compared)
+    # Warnings and state, which come last, are entered in the environment that the run holds.
+    run = replace(records.read_run(writer.directory), environment=environment)
+    analysis = Analysis(run)
+    writer.write_table("summary", analysis.summary)
+    writer.write_table("ratios", analysis.ratios)
     writer.write_json(records.PYTEST_BENCHMARK, to_pytest_benchmark(run))
-    environment["warnings"] = noise.renew(environment.get("warnings", ()), run, summary)
+    environment["warnings"] = noise.renew(environment.get("warnings", ()), run, analysis.summary)
     environment["run"] |= {"state": state, "finished": utc_now()}
     writer.write_environment(environment)
-    return Outcome(writer.directory, environment, summary, compared)
+    return Outcome(analysis)
 
 
 def time_spent(

@@ -27,7 +27,15 @@ def test_a_baseline_keeps_the_small_files(tmp_path, monkeypatch):
     assert left_out[0].startswith("samples.csv")
     assert not (directory / "samples.csv").exists()
     again = read(baseline.find("main", tmp_path / "baselines"))
-    assert repr(again) == repr(read(tmp_path / "run"))
+    whole = read(tmp_path / "run")
+    for key, figures in whole.figures.items():
+        for name, value in figures.items():
+            assert again.figures[key][name].value == pytest.approx(value.value, rel=1e-6)
+    assert (again.run, again.fingerprint, again.ended) == (
+        whole.run,
+        whole.fingerprint,
+        whole.ended,
+    )
 
 
 def test_an_unfinished_run_is_no_baseline(tmp_path):

@@ -15,8 +15,10 @@ from bench.core.case import Case, Measure, Status, Workload
 from bench.core.errors import BenchError
 from bench.core.events import Ended, Event, Failed, Known, Phase, Quantity, Samples
 from bench.plan.jobs import Job, Source
+from bench.plan.options import Options
 from bench.plan.orders import Selftest
-from bench.runner.process import Launcher, ProcessLauncher, ask
+from bench.runner.prepare import devices_here
+from bench.runner.process import Launcher, ProcessLauncher, ask, probe
 from bench.stats.centres import exponential
 from bench.stats.intervals import Interval, mean_interval
 from bench.terminal.progress import console
@@ -45,14 +47,17 @@ class Check:
     passed: bool
 
 
-def main() -> int:
-    """Run every check, print a table; 1 when one failed."""
+def main(device: str = "cpu") -> int:
+    """Run every check, print a table; 1 when one failed. The A/A test runs on `device`."""
+    Options(devices=(device,))  # the same check, with the same words, as a run
+    if device != "cpu":
+        devices_here((device,), probe().facts)
     out = console()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("check", "found", "wanted", ""):
         table.add_column(name)
     failed = 0
-    for check in (*known_values(ask(ORDER, SILENCE_S)), aa_test(ProcessLauncher())):
+    for check in (*known_values(ask(ORDER, SILENCE_S)), aa_test(ProcessLauncher(), device)):
         failed += not check.passed
         verdict = "[green]ok[/]" if check.passed else "[red]FAILED[/]"
         table.add_row(check.name, check.found, check.wanted, verdict)
@@ -123,19 +128,19 @@ JUDGES: dict[Quantity, Callable[[Known], Check]] = {
 }
 
 
-def aa_test(launcher: Launcher) -> Check:
-    """The same model under two names: the interval of their ratio contains 1.
+def aa_test(launcher: Launcher, device: str = "cpu") -> Check:
+    """The same model under two names on a device: the interval of their ratio contains 1.
 
     A 95 % interval misses once in twenty, so a miss is confirmed by fresh processes: two misses in
     a row happen by chance once in 400 runs of this check.
     """
-    ratio = _aa_ratio(launcher, seed=0)
+    ratio = _aa_ratio(launcher, device, seed=0)
     found = _shown(ratio)
     if not ratio.low <= 1 <= ratio.high:
-        ratio = _aa_ratio(launcher, seed=1)
+        ratio = _aa_ratio(launcher, device, seed=1)
         found += f", again: {_shown(ratio)}"
     return Check(
-        f"A/A test in {PROCESSES} fresh processes",
+        f"A/A test on {device} in {PROCESSES} fresh processes",
         found,
         "an interval that contains 1",
         ratio.low <= 1 <= ratio.high,
@@ -146,12 +151,12 @@ def _shown(ratio: Interval) -> str:
     return f"{ratio.value:.4f} [{ratio.low:.4f}, {ratio.high:.4f}]"
 
 
-def _aa_ratio(launcher: Launcher, seed: int) -> Interval:
+def _aa_ratio(launcher: Launcher, device: str, seed: int) -> Interval:
     """Ratio of a small encoder to itself, through real workers and the real rule."""
     arch = Architecture("bert", 1000, 128, 128, 4, 4, 512)
     models = (Model("one", "one", arch), Model("other", "other", arch))
     cases = tuple(
-        Case("selftest", Measure.FORWARD, m.name, Variant(), Workload(1, 64), "cpu", 1)
+        Case("selftest", Measure.FORWARD, m.name, Variant(), Workload(1, 64), device, 1)
         for m in models
     )
     logs = []

@@ -11,11 +11,11 @@ verbs = typer.Typer()
 
 
 @verbs.command()
-def selftest() -> None:
-    """Measure the harness itself: its overhead, a known delay, an A/A test, a known allocation."""
+def selftest(device: Device = "cpu") -> None:
+    """Measure the harness: overhead, a known delay, a known allocation, an A/A test on --device."""
     from bench.checks import selftest as checks
 
-    raise typer.Exit(checks.main())
+    raise typer.Exit(checks.main(device))
 
 
 @verbs.command("agree", hidden=True)  # its former name

@@ -1,9 +1,9 @@
 import pytest
 from fakes import ScriptedLauncher, worker_events
 
-from bench.checks.selftest import ALLOCATION_BYTES, DELAY_S, PROCESSES, aa_test, known_values
+from bench.checks.selftest import ALLOCATION_BYTES, DELAY_S, PROCESSES, aa_test, known_values, main
 from bench.core.case import Status
-from bench.core.errors import BenchError
+from bench.core.errors import BenchError, UsageError
 from bench.core.events import Ended, Finished, Known, Quantity
 
 
@@ -34,6 +34,15 @@ def test_an_aa_test_passes_where_the_interval_contains_one():
     check = aa_test(launcher)
     assert check.passed
     assert [job.repeat for job in launcher.jobs] == list(range(1, PROCESSES + 1))
+
+
+def test_the_aa_test_runs_on_the_device_that_was_asked_for():
+    """Both sides, in every process; what is no device is refused before anything is measured."""
+    launcher = ScriptedLauncher()
+    assert aa_test(launcher, "cuda:1").passed
+    assert {one.device for job in launcher.jobs for one in job.cases} == {"cuda:1"}
+    with pytest.raises(UsageError, match="--device is 'tpu'"):
+        main("tpu")
 
 
 def test_a_miss_of_the_aa_test_is_tried_once_more_before_it_fails():

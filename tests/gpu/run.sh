@@ -57,7 +57,6 @@ on_demand() { ON_DEMAND+=("$1"); LIMIT[$1]=$2; }
 
 skip() { echo "skipped: $*"; exit "$SKIPPED"; }
 bench() { "$PYTHON" -m bench "$@"; }
-has() { bench "$1" --help 2>/dev/null | grep -q -e "${2:-Usage}"; }  # a verb, or an option of it
 # measure NAME ARGUMENT...: a run of both models (or those named), kept under the step's name
 measure() {
     local name=$1
@@ -95,17 +94,12 @@ step_memory() { measure memory memory $(models) $(load 8) $(sampling 3); }
 
 add crosscheck 60
 step_crosscheck() {
-    local verb=crosscheck
     [[ $DEVICE == cuda ]] || export CXX=none  # compiling is rehearsed by the variants
-    has $verb || verb=agree
-    bench $verb --device "$DEVICE" --threads 1 $(models | tail -n 2)
+    bench crosscheck --device "$DEVICE" --threads 1 $(models | tail -n 2)
 }
 
 add selftest 60
-step_selftest() {
-    has selftest --device || skip "bench selftest has no --device yet"
-    bench selftest --device "$DEVICE"
-}
+step_selftest() { bench selftest --device "$DEVICE"; }
 
 add half 90
 step_half() {
@@ -170,7 +164,7 @@ models() {
 }
 load() { if [[ $DEVICE == cuda ]]; then repeated --batch-size "$@"; else repeated --batch-size 1; fi; lengths 128; }
 lengths() { if [[ $DEVICE == cuda ]]; then repeated --seq-len "$1"; else repeated --seq-len 16; fi; }
-sampling() { if [[ $DEVICE == cuda ]]; then echo "--repeats $1 --budget $1"; else echo "--repeats 1 --budget 0.2 --threads 1"; fi; }
+sampling() { if [[ $DEVICE == cuda ]]; then echo "--processes $1 --budget $1"; else echo "--processes 1 --budget 0.2 --threads 1"; fi; }
 # --------------------------------------------------------------------------------------------------
 
 # shellcheck source=/dev/null
@@ -199,7 +193,7 @@ DEVICE=$device
 export HERE ROOT PYTHON WORK DEVICE SKIPPED
 export PYTHONPATH="$ROOT:$WORK/packages${PYTHONPATH:+:$PYTHONPATH}"
 export PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HF_HUB_OFFLINE=1 COLUMNS=160
-export -f skip bench has measure repeated run_pytest models load lengths sampling
+export -f skip bench measure repeated run_pytest models load lengths sampling
 for name in "${!LIMIT[@]}"; do export -f "step_${name}"; done
 cd "$WORK" || exit 2  # pages go to reports/ here
 

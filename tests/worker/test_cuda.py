@@ -260,7 +260,7 @@ def test_a_tiny_model_is_bound_by_launches_and_its_energy_is_reported(tmp_path):
     done = bench(
         *("run", "latency", "--model", tiny_directory(tmp_path, "bert"), "--device", "cuda"),
         *("--weights", "random", "--seq-len", 8, "--batch-size", 1, "--budget", 1),
-        *("--repeats", 2, "--output", "run"),
+        *("--processes", 2, "--output", "run"),
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr + done.stdout

@@ -1,7 +1,10 @@
 """The course of a metric over stored runs, and where it changed for good.
 
-Steps are found by `ruptures` (PELT; Killick 2012): absolute deviations from each segment's median,
-so that one bad run is no step, with a penalty that grows with the series' own noise.
+Candidates are found by `ruptures` (PELT; Killick 2012): absolute deviations from each segment's
+median, with a penalty that grows with the series' own noise. That alone takes slow drift, and runs
+that fall by chance into two modes (as an allocator's do), for steps in a third of histories. So a
+candidate is a step only where it is larger than all that the runs on either side differ by among
+themselves, and comes at once.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import ruptures
 
 from bench.compare.judgement import PROCESSOR
@@ -20,13 +24,20 @@ from bench.core.errors import UsageError
 from bench.core.metrics import METRICS
 from bench.results import store as records
 
-LEAST_RUNS = 6
+LEAST_RUNS = 10
 """Fewer runs than this say nothing of their own noise."""
-LEAST_SEGMENT = 2
-"""A change persists when at least two runs show it."""
+LEAST_SEGMENT = 4
+"""A change persists when at least so many runs show it."""
+LEAST_SIZE = 1.5
+"""A step is at least so many times what the runs of one level differ by. With LEAST_JUMP: a false
+step in under 4 % of histories of 10 to 30 runs, be their noise white, AR(0.8), in two modes or both
+(tests/compare/test_history.py); a step of six times white noise is found in 80 % or more."""
+LEAST_JUMP = 0.7
+"""The share of a step that lies between two runs: drift takes many."""
+TRIMMED = 8
+"""From so many runs on, a level's lowest and highest do not count: one bad run hides no step."""
 PENALTY = 3.0
-"""In noise x log(runs). Simulated on normal noise: a false step in under 4 % of 6 runs and 2 % of
-10 or more; a step of four times the noise is found in 87 % of 10 runs and 99 % of 20."""
+"""Of a candidate, in noise x log(runs)."""
 LEAST_NOISE = 0.002
 """Spread (of logs) below which differences between runs are never a step."""
 MEDIAN_STEP = 0.954
@@ -131,9 +142,19 @@ def steps(runs: Sequence[str], values: Sequence[float]) -> list[Step]:
     noise = max(float(np.median(np.abs(np.diff(logs)))) / MEDIAN_STEP, LEAST_NOISE)
     search = ruptures.Pelt(model="l1", min_size=LEAST_SEGMENT, jump=1).fit(logs)
     ends = search.predict(pen=PENALTY * noise * math.log(len(logs)))
-    edges = [0, *ends]
-    medians = [float(np.median(logs[a:b])) for a, b in zip(edges, ends, strict=False)]
+    levels = [logs[a:b] for a, b in zip([0, *ends], ends, strict=False)]
+    scatter = max(map(_scatter, levels))
     return [
-        Step(runs[at], math.exp(after - before))
-        for at, before, after in zip(ends, medians, medians[1:], strict=False)
+        Step(runs[at], math.exp(size))
+        for at, before, after in zip(ends, levels, levels[1:], strict=False)
+        for size in (float(np.median(after) - np.median(before)),)
+        if abs(size) > LEAST_SIZE * scatter
+        and abs(logs[at] - logs[at - 1]) > LEAST_JUMP * abs(size)
     ]
+
+
+def _scatter(level: npt.NDArray[np.float64]) -> float:
+    """How far the runs of one level lie apart."""
+    ordered = np.sort(level)
+    kept = ordered[1:-1] if len(ordered) >= TRIMMED else ordered
+    return float(kept[-1] - kept[0])

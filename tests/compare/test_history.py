@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import random
 import shutil
 
+import numpy as np
 import pytest
 from fakes import case, pair, write_run
 
@@ -35,10 +37,44 @@ def test_one_bad_run_is_no_step():
     assert steps(NAMES, values) == []
 
 
-def test_noise_is_seldom_a_step():
-    """Steady series are left in peace."""
-    rng = random.Random(3)
-    assert sum(bool(steps(NAMES, series(rng, 1.0, 1.0))) for _ in range(200)) <= 4
+def white(rng, count):
+    """Independent runs."""
+    return rng.normal(0, 0.01, count)
+
+
+def autoregressive(rng, count):
+    """AR(0.8): a machine that drifts."""
+    noise = [rng.normal(0, 0.01)]
+    while len(noise) < count:
+        noise.append(0.8 * noise[-1] + rng.normal(0, 0.01 * math.sqrt(1 - 0.8**2)))
+    return np.array(noise)
+
+
+def two_modes(rng, count):
+    """An allocator that gives each run one of two speeds, for all its life."""
+    share = rng.choice([0.1, 0.3, 0.5])
+    return np.where(rng.random(count) < share, math.log(1.18), 0) + rng.normal(0, 0.005, count)
+
+
+def both(rng, count):
+    """Drift and modes."""
+    return autoregressive(rng, count) + two_modes(rng, count)
+
+
+@pytest.mark.parametrize("noise", [white, autoregressive, two_modes, both])
+def test_noise_is_seldom_a_step(noise):
+    """Of 200 histories in which nothing changed, no more than 5 % show a step."""
+    rng = np.random.default_rng(3)
+    histories = [np.exp(noise(rng, rng.integers(10, 31))) for _ in range(200)]
+    names = [f"run-{i}" for i in range(30)]
+    assert sum(bool(steps(names[: len(h)], h.tolist())) for h in histories) <= 10
+
+
+def test_a_step_of_six_times_the_noise_is_found():
+    """Not at the price of the changes that matter."""
+    rng = random.Random(4)
+    found = [steps(NAMES, series(rng, 1.0, 1.06)) for _ in range(100)]
+    assert sum([s.run for s in one] == ["run-10"] for one in found) >= 80
 
 
 def test_few_runs_and_zeros_have_no_steps():
@@ -65,14 +101,22 @@ def stored_runs(tmp_path, count):
     return directories
 
 
-def test_other_machines_seconds_are_left_out_and_their_ratios_stay(tmp_path):
-    """Runs stand in the order of their start, whatever order they are given in."""
-    found, notes = courses(stored_runs(tmp_path, 3), "latency")
+@pytest.mark.parametrize(
+    ("fingerprint", "of_ratios"),
+    [({"id": "another"}, ["0", "1", "2"]), ({"id": "another", "cpu": "another"}, ["1", "2"])],
+)
+def test_other_machines_runs_are_left_out(tmp_path, fingerprint, of_ratios):
+    """Seconds go by the fingerprint, ratios by the processor; runs stand in order of start."""
+    runs = stored_runs(tmp_path, 3)
+    environment = records.read_environment(runs[-1])
+    environment["fingerprint"] |= fingerprint
+    records.write_json(runs[-1] / records.ENVIRONMENT, environment)
+    found, notes = courses(runs, "latency")
     seconds = next(c for c in found if c.metric == "latency")
     ratio = next(c for c in found if c.metric == "latency / bert")
     assert list(seconds.runs) == ["1", "2"]
-    assert list(ratio.runs) == ["0", "1", "2"]
-    assert seconds.values == pytest.approx([0.2, 0.3])
+    assert list(ratio.runs) == of_ratios
+    assert seconds.values == pytest.approx([0.2, 0.3], rel=1e-3)
     assert "another fingerprint" in notes[0]
 
 

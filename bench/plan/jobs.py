@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ from typing import Any
 
 from bench.core.architecture import Model, Weights
 from bench.core.case import Case, Measure
-from bench.core.plain import from_plain, to_plain
 from bench.core.suite import Sampling
 
 
@@ -38,15 +36,6 @@ class Job:
     precision: float
     text: str | None = None
     memory_limit: int | None = None
-
-    def to_json(self) -> str:
-        """One line of JSON."""
-        return json.dumps(to_plain(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> Job:
-        """The job that `to_json` wrote."""
-        return from_plain(cls, json.loads(text))
 
     def groups(self) -> list[list[Case]]:
         """Cases that differ only by model, together: these are sampled in turn."""

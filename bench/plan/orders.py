@@ -1,4 +1,4 @@
-"""What a worker can be told to do, and the line of text that tells it: a job, or a check."""
+"""What a worker can be asked to do, a job or a check, and how it is written as one line."""
 
 from __future__ import annotations
 
@@ -48,12 +48,10 @@ KINDS: dict[str, type[Order]] = {kind.__name__: kind for kind in (Job, Probe, Se
 
 def encode(order: Order) -> str:
     """The order as one line: what kind it is, and its JSON."""
-    body = order.to_json() if isinstance(order, Job) else json.dumps(to_plain(order))
-    return f"{type(order).__name__} {body}"
+    return f"{type(order).__name__} {json.dumps(to_plain(order))}"
 
 
 def decode(line: str) -> Order:
     """The order in a line that `encode` wrote."""
     name, _, body = line.partition(" ")
-    kind = KINDS[name]
-    return Job.from_json(body) if kind is Job else from_plain(kind, json.loads(body))
+    return from_plain(KINDS[name], json.loads(body))

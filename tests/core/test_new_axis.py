@@ -93,13 +93,14 @@ def test_it_travels_to_a_worker_and_into_stored_options(planned):
     from bench.core.architecture import Weights
     from bench.core.plain import to_plain
     from bench.plan.jobs import Job, Source
+    from bench.plan.orders import decode, encode
     from bench.plan.stored_options import from_stored
 
     options, cases = planned
     assert from_stored(to_plain(options)) == options
     facts = {"bert-base-uncased": Source(None, Weights.RANDOM)}
     sent = Job(cases[0].measure, 1, tuple(cases), (), facts, 1, 0, 1.0, 0.02)
-    assert Job.from_json(sent.to_json()) == sent
+    assert decode(encode(sent)) == sent
 
 
 @pytest.mark.usefixtures("axes")

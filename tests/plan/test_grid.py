@@ -1,16 +1,16 @@
 import dataclasses
 
 import pytest
-from fakes import ALBERT, BERT, RANDOM, case, job, pair
+from fakes import ALBERT, BERT, case, job, pair
 
-from bench.core.architecture import Model, Weights
+from bench.core.architecture import Model
 from bench.core.axes import Dtype
 from bench.core.case import Measure, Workload
 from bench.core.errors import UsageError
 from bench.core.suite import Grid, Sampling, Suite
 from bench.plan.estimate import estimate
 from bench.plan.grid import make_cases
-from bench.plan.jobs import Job, Source, job_batches, processes_of
+from bench.plan.jobs import job_batches, processes_of
 from bench.plan.options import Options, parse_axes
 from bench.plan.registry import all_suites
 
@@ -162,18 +162,6 @@ def test_groups_hold_the_models_of_one_workload():
     cases = [*pair(seq_len=8), *pair(seq_len=16)]
     shuffled = job([cases[0], cases[2], cases[3], cases[1]])
     assert shuffled.groups() == [[cases[0], cases[1]], [cases[2], cases[3]]]
-
-
-def test_a_job_survives_the_way_to_its_worker():
-    """Every fact of a job is the same after JSON, a model without an architecture included."""
-    sent = job(
-        pair(dtype=Dtype.BFLOAT16),
-        models=(BERT, ALBERT, Model("x", "owner/x", revision="main")),
-        sources={"bert": RANDOM, "albert": Source("some/where", Weights.PRETRAINED)},
-    )
-    text = sent.to_json()
-    assert "\n" not in text
-    assert Job.from_json(text) == sent
 
 
 @pytest.mark.parametrize(

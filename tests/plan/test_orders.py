@@ -1,9 +1,11 @@
 import dataclasses
 
 import pytest
-from fakes import BERT, case, job
+from fakes import BERT, RANDOM, case, job, pair
 
-from bench.core.axes import REFERENCE, Backend, Variant
+from bench.core.architecture import Model, Weights
+from bench.core.axes import REFERENCE, Backend, Dtype, Variant
+from bench.plan.jobs import Source
 from bench.plan.orders import Crosscheck, Probe, Selftest, decode, encode
 
 MODEL = dataclasses.replace(BERT, config={"hidden_act": "gelu_new", "use_cache": False})
@@ -11,7 +13,11 @@ ORDERS = (
     Probe((REFERENCE, Variant(backend=Backend("openvino")))),
     Selftest(0.02, 100, 1.5),
     Crosscheck((case(), case("albert")), (MODEL,), threads=2, rounds=20, forwards=3),
-    job([case()]),
+    job(
+        pair(dtype=Dtype.BFLOAT16),
+        models=(MODEL, Model("x", "owner/x", revision="main")),
+        sources={"bert": RANDOM, "albert": Source("some/where", Weights.PRETRAINED)},
+    ),
 )
 
 

@@ -27,7 +27,7 @@ from bench.core.events import (
     Software,
 )
 from bench.plan.jobs import Source
-from bench.plan.orders import Probe
+from bench.plan.orders import Probe, encode
 from bench.runner import process as launch
 from bench.runner.process import ProcessLauncher, probe
 
@@ -255,12 +255,12 @@ def child_of_a_killed(code, *arguments):
 
 def test_a_worker_ends_with_its_parent():
     """A parent that is killed has no time to tidy up: the worker sees it and ends by itself."""
-    order = job(pair(), budget_s=1e6, precision=1e-12).to_json()
+    order = encode(job(pair(), budget_s=1e6, precision=1e-12))
     code = (
         "import sys\nfrom bench.runner.process import ProcessLauncher\n"
-        "from bench.plan.jobs import Job\n"
+        "from bench.plan.orders import decode\n"
         "import psutil\n"
-        "for event in ProcessLauncher().run(Job.from_json(sys.argv[1]), 100):\n"
+        "for event in ProcessLauncher().run(decode(sys.argv[1]), 100):\n"
         "    print(psutil.Process().children()[0].pid, flush=True)\n"
     )
     assert waits_gone(child_of_a_killed(code, order))

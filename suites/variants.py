@@ -1,4 +1,4 @@
-"""What each way to run a model gains over float32 step by step, and what it computes otherwise."""
+"""How much faster each variant is than float32 eager, and how far its output is off."""
 
 from bench.core.axes import BACKENDS, REFERENCE, TORCH, Attention, Compile, Dtype, Variant
 from bench.core.case import Compares, Measure
@@ -6,7 +6,7 @@ from bench.core.suite import Grid, Suite
 
 SUITE = Suite(
     name="variants",
-    title="Gain and error of every variant, against float32 eager",
+    title="Speed-up and error of every variant, against float32 eager",
     measure=Measure.FORWARD,
     compares=Compares.VARIANTS,
     by_default=False,

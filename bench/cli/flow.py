@@ -28,7 +28,7 @@ from bench.results.validate import file_name
 from bench.runner.process import ProcessLauncher
 from bench.runner.signals import StopRequest
 from bench.runner.start import make_runner
-from bench.terminal import results
+from bench.terminal import plan
 from bench.terminal.progress import TerminalDisplay
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def show_plan(options: Options) -> None:
         random = {m.name: "as asked" for m in models if m.architecture is not None}
         cases, notes = with_weights_to_read(cases, notes, random)
     display = TerminalDisplay()
-    results.show_plan(display.console, cases, estimate(cases, models, options.sampling))
+    plan.show_plan(display.console, cases, estimate(cases, models, options.sampling))
     for note in notes:
         display.note(note)
 
@@ -130,7 +130,7 @@ def _measure(
         environment["time_spent"] = time_spent(runner.spent, time.monotonic() - began, before)
         outcome = conclude(writer, environment, state)
         page = _page(display, outcome.analysis)
-        return show_outcome(display, outcome, runner.done, prepared.notes, page)
+        return show_outcome(display.console, outcome, runner.done, page)
 
 
 def _page(display: TerminalDisplay, analysis: Analysis) -> Path | None:

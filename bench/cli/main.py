@@ -10,7 +10,7 @@ from typing import Any
 import typer
 import typer.core
 
-from bench.cli import gate, health, report, run
+from bench.cli import gate, health, report, run, show
 from bench.core.errors import BenchError, OutputError, UsageError
 from bench.runner.signals import fall_silent
 
@@ -39,7 +39,7 @@ app = typer.Typer(
     help="BERT or ALBERT, on my machine, for my load? Measures both side by side, with intervals.",
     epilog="Exit codes: 0 all well, 1 a case failed, 2 bad input, 3 nothing measured, 4 results could not be written, 130 interrupted.",
 )
-for verbs in (run.verbs, report.verbs, gate.verbs, health.verbs):
+for verbs in (run.verbs, show.verbs, report.verbs, gate.verbs, health.verbs):
     app.add_typer(verbs)
 
 

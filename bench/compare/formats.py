@@ -20,11 +20,9 @@ from bench.compare.findings import Comparison, Finding, Verdict, as_percent
 from bench.core.axes import Variant
 from bench.core.case import COMPARED
 from bench.terminal.progress import console
-from bench.wording.numbers import SCALES, quantity
+from bench.wording.numbers import plain, quantity, ratio_of, times
 
 COLUMNS = ("verdict", "case", "metric", "baseline", "candidate", "ratio", "note")
-COUNTED = "1"
-"""The unit of counts, and of shares, which are no whole numbers."""
 CASE_PARTS = ("suite", "model", "device", "dtype", "attention", "threads", "batch", "tokens")
 """What the parts of a case's id are (`Case.id`)."""
 NO_XML = re.compile(r"\x1b\[[0-9;]*m|[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -107,18 +105,18 @@ def figure(value: float, finding: Finding) -> str:
 
 
 def scaled(value: float, unit: str) -> str:
-    """A value in its unit, or plain where it has none (a ratio, a share)."""
-    counted = unit in SCALES and (unit != COUNTED or value.is_integer())
-    return quantity(value, unit) if counted else f"{value:.4g}"
+    """A value in its unit, in the signs of a terminal."""
+    return plain(quantity(value, unit))
 
 
 def ratio(finding: Finding) -> str:
     """Candidate over baseline, with its interval where there is one."""
     if math.isnan(finding.ratio):
         return ""
-    if math.isnan(finding.low) or math.isnan(finding.high):
-        return f"{finding.ratio:.4g}x"
-    return f"{finding.ratio:.3f}x [{finding.low:.3f}, {finding.high:.3f}]"
+    ratio, low, high = finding.ratio, finding.low, finding.high
+    if math.isnan(low) or math.isnan(high):  # counted, or of one process
+        return plain(times(ratio, ratio, ratio))
+    return plain(ratio_of(ratio, low, high))
 
 
 def _shown(comparison: Comparison) -> list[Finding]:

@@ -88,7 +88,7 @@ METRICS = _by_name((
         Headline(PEAK, "peak RSS above the libraries", "memory"))),
     Metric("load_peak_rss_bytes", BYTES, "Peak RSS while loading, above the libraries", LESS,
            NEVER, (Column("Peak RSS loading", MEMORY, interval=False),)),
-    Metric("load_time", SECONDS, "Load time", LESS, NEVER, (ROW, Column("Load time", MEMORY))),
+    Metric("load_time", SECONDS, "Load time", LESS, NEVER, (Column("Load time", MEMORY),)),
     Metric("largest_batch", COUNT, "Largest batch that fits", MORE, NEVER, (ROW,)),
     Metric("capacity_peak_bytes", BYTES, "Peak memory with the largest batch", NEITHER, NEVER, ()),
     Metric("memory_limit_bytes", BYTES, "Limit of memory", NEITHER, NEVER, ()),
@@ -116,7 +116,7 @@ METRICS = _by_name((
     Metric("latency_p95", SECONDS, "Latency (p95)", LESS, NEVER, (Column("p95", TIMED),)),
     Metric("latency_p99", SECONDS, "Latency (p99)", LESS, NEVER, (Column("p99", TIMED),)),
     Metric("throughput_sequences", RATE, "Throughput, sequences", MORE, NEVER, (
-        ROW, Column("Sequences", TIMED, interval=False),
+        Column("Sequences", TIMED, interval=False),
         Headline("Throughput", "sequences per second", "throughput"))),
     Metric("throughput_tokens", RATE, "Throughput, tokens", MORE, NEVER, (
         Column("Tokens", TIMED, interval=False),)),

@@ -7,31 +7,30 @@ from typing import Any
 import pandas as pd
 
 from bench.core.metrics import PEAK, headlines
-from bench.report.conclusions import overall_speed
 from bench.report.view import Context, View, at, each, workload_text
-from bench.wording.numbers import Relation, ratio_text, relation
+from bench.stats.relation import Relation, judge_row
+from bench.wording.numbers import ratio_text
+from bench.wording.verdicts import Overall, Speeds
 
 ANOTHER_STORY = 1.25
 """A ratio of peak memory this many times the usual one is said as well."""
 _WHERE_SPEED = {
-    "slower": "for speed, take {other}",
-    "faster": "for speed too",
-    "partly slower": "for speed, take {other} at the workloads where it is ahead",
-    "partly faster": "for speed too, at the workloads where it is ahead",
-    "mixed": "for speed, look up your own workload below",
-    "noisy": "for speed, this run is too noisy to decide: bench doctor says what disturbs it",
-    "open": "speed, as far as this run can tell, is no reason to choose either",
-    "unknown": "speed needs more repeats (--repeats 5) before it can decide",
+    Overall.SLOWER: "for speed, take {other}",
+    Overall.FASTER: "for speed too",
+    Overall.PARTLY_SLOWER: "for speed, take {other} at the workloads where it is ahead",
+    Overall.PARTLY_FASTER: "for speed too, at the workloads where it is ahead",
+    Overall.MIXED: "for speed, look up your own workload below",
+    Overall.CLOSE: "speed is no reason to choose either: their times are too close",
+    Overall.NOT_KNOWN: "which is faster is not known yet",
     None: "their speeds were not compared",
 }
 _FOR_SPEED = {
-    "faster": "On this machine {name} is the faster choice.",
-    "slower": "On this machine {other} is the faster choice.",
-    "partly faster": "For speed, take {name} at the workloads below where it is ahead.",
-    "partly slower": "For speed, take {other} at the workloads below where it is ahead.",
-    "noisy": "For speed, this run is too noisy to decide: bench doctor says what disturbs it.",
-    "mixed": "Look up your own workload below before choosing for speed.",
-    "open": "On this machine speed is no reason to choose either.",
+    Overall.FASTER: "On this machine {name} is the faster choice.",
+    Overall.SLOWER: "On this machine {other} is the faster choice.",
+    Overall.PARTLY_FASTER: "For speed, take {name} at the workloads below where it is ahead.",
+    Overall.PARTLY_SLOWER: "For speed, take {other} at the workloads below where it is ahead.",
+    Overall.MIXED: "Look up your own workload below before choosing for speed.",
+    Overall.CLOSE: "On this machine speed is no reason to choose either.",
 }
 
 
@@ -41,15 +40,15 @@ def advice(view: View, context: Context, model: str, timed: pd.DataFrame) -> str
     stored = view.one_ratio("weight_bytes", model, context) or view.one_ratio(
         "stored_parameters", model, context
     )
-    speed = overall_speed(view, context, model, timed)
-    size = None if stored is None else relation(stored.low, stored.high)
+    speed = Speeds.of(timed.itertuples()).overall
+    size = None if stored is None else judge_row(stored).relation
     if size is Relation.LESS:
         ending = _WHERE_SPEED[speed].format(other=other)
         return (
             f"Take {name} where download, disk or resident weights are the limit"
             f"{_peak_clause(view, context, model)}; {ending}."
         )
-    return _FOR_SPEED.get(speed or "", "").format(name=name, other=other)
+    return (_FOR_SPEED.get(speed, "") if speed else "").format(name=name, other=other)
 
 
 def _peak_clause(view: View, context: Context, model: str) -> str:

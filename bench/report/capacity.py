@@ -5,8 +5,8 @@ from __future__ import annotations
 from bench.core.metrics import LARGEST
 from bench.report.table import Table
 from bench.report.view import View, each
-from bench.wording.numbers import quantity, significant
-from bench.wording.sentences import setting
+from bench.wording.numbers import quantity, ratio_text
+from bench.wording.verdicts import setting
 
 COLUMNS = [
     "Model",
@@ -29,7 +29,7 @@ def table(view: View) -> Table | None:
         for name in ("capacity_peak_bytes", "memory_limit_bytes")
         for row in each(view.values(name))
     }
-    ratios = {row.case: f"{significant(row.ratio)}×" for row in each(view.compared(LARGEST))}
+    ratios = {row.case: ratio_text(row) for row in each(view.compared(LARGEST))}
     rows = [
         [
             view.names[row.model],

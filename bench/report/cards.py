@@ -14,16 +14,9 @@ from bench.report.drawing.canvas import Look
 from bench.report.notices import sentence
 from bench.report.table import Table
 from bench.report.view import Context, View, at, workload_text
-from bench.wording.numbers import (
-    Relation,
-    bounds,
-    change,
-    fewer,
-    quantity,
-    relation,
-    smaller,
-    times,
-)
+from bench.stats.relation import Relation, judge_row
+from bench.wording.numbers import bounds, fewer, interval_of, quantity, smaller, times
+from bench.wording.verdicts import change
 
 SPAN = math.log(20.0)
 """A card's strip reaches from 1/20 to 20, logarithmic."""
@@ -146,11 +139,11 @@ def _alone(view: View, model: str, own: Any) -> Entry:
 def _entry(view: View, metric: Metric, row: Any, pair: tuple[Any, Any]) -> Entry:
     own, base = pair
     values = f"{quantity(own.value, own.unit)} against {quantity(base.value, base.unit)}"
-    exact = row.low == row.high
+    ratio, low, high = interval_of(row)
     return Entry(
         view.names[row.model],
-        times(row.ratio, row.low, row.high),
-        EXACT if exact else bounds(row.low, row.high),
+        times(ratio, low, high),
+        bounds(low, high) or EXACT,
         _in_words(metric.unit, row),
         values,
         _strip(row, Look(view.models).colour(row.model)),
@@ -181,7 +174,7 @@ def _along(ratio: float) -> float:
 
 def _smaller_or_not(row: Any) -> str:
     """What words say of a ratio of sizes."""
-    found = relation(row.low, row.high)
-    if found in (Relation.MORE, Relation.LESS, Relation.EQUAL):
+    found = judge_row(row)
+    if found.is_decided or found.relation is Relation.EQUAL:
         return smaller(row.ratio)
     return change(row, "more", "less")

@@ -15,7 +15,7 @@ from bench.core.metric import USUAL_SCALE
 from bench.core.metrics import METRICS
 from bench.report.table import Table
 from bench.report.view import View, each
-from bench.wording.numbers import bounds, decimals, significant
+from bench.wording.numbers import ratio_text, significant
 
 FILTERS = ("Run", "Suite", "Model", "Device", "Dtype", "Status")
 """Columns of which the reader may pick one value."""
@@ -179,17 +179,9 @@ def _cells(view: View, shown: PageColumn) -> dict[str, str]:
     """The column's text for each case that has the metric."""
     if shown.is_ratio:
         rows = view.compared(shown.metric)
-        return {str(r.case): _ratio(r.ratio, r.low, r.high) for r in each(rows)}
+        return {str(r.case): ratio_text(r).replace("×", "") for r in each(rows)}
     rows = view.values(shown.metric)
     return {str(r.case): _value(shown, r.value, r.low, r.high) for r in each(rows)}
-
-
-def _ratio(ratio: float, low: float, high: float) -> str:
-    return (
-        significant(ratio)
-        if low == high
-        else (f"{ratio:.{decimals(low, high)}f} {bounds(low, high)}")
-    )
 
 
 def _value(shown: PageColumn, value: float, low: float, high: float) -> str:

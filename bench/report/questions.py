@@ -6,19 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from bench.report.conclusions import tally, usual
+from bench.report.conclusions import usual
 from bench.report.memory_need import needs_of, tokens_of_equal_need
 from bench.report.view import Context, View, at, workload_text
-from bench.wording.numbers import (
-    Relation,
-    bounds,
-    change,
-    fewer,
-    quantity,
-    ratio_text,
-    relation,
-    significant,
-)
+from bench.stats.relation import Relation, judge_row
+from bench.wording.numbers import fewer, quantity, ratio_text, significant
+from bench.wording.verdicts import Speeds, change
 
 FLOAT32_BYTES = 4
 MIB = 2**20
@@ -60,17 +53,17 @@ def _speed(view: View, context: Context, model: str) -> Answer | None:
     timed = timed[timed["model"] == model]
     if len(timed) and _is_so_fast(usual(view, context, model, timed), stored.ratio):
         return None
-    found = tally(timed)
+    speeds = Speeds.of(timed.itertuples())
     # "Not faster" is only said where the intervals say so.
-    decided = found[Relation.MORE] and not found[Relation.LESS]
-    times_faster = "" if decided else f"{significant(1 / stored.ratio, 2)}× "
+    decided = speeds.count(Relation.MORE) and not speeds.count(Relation.LESS)
+    times_faster = "" if decided else f"{significant(1 / stored.ratio)}× "
     question = f"Why is {name} not {times_faster}faster, with {fewer(stored.ratio)} parameters?"
     return Answer(question, list(_speed_answer(view, context, model)), "work")
 
 
 def _is_so_fast(row: Any, stored: float) -> bool:
     """Whether it may be faster by as much as it is smaller: then nobody wonders why it is not."""
-    return relation(row.low, row.high) is Relation.LESS and bool(row.low <= stored)
+    return judge_row(row).relation is Relation.LESS and bool(row.low <= stored)
 
 
 def _speed_answer(view: View, context: Context, model: str) -> Iterator[str]:
@@ -103,11 +96,11 @@ def _speed_answer(view: View, context: Context, model: str) -> Iterator[str]:
         )
         yield (
             f"At {workload_text(flops.batch_size, flops.seq_len)} a forward of {name} takes "
-            f"{significant(flops.ratio, 4)}× the FLOPs of {other}’s, in {numbers} operators.{gelu}"
+            f"{ratio_text(flops)} the FLOPs of {other}’s, in {numbers} operators.{gelu}"
         )
     latency = at(view.compared("latency", context), workload, model)
     if latency is not None:
-        said = change(latency, "slower", "faster")
+        said = change(latency)
         yield f"Measured there, it takes {ratio_text(latency)} the time of {other}: {said}."
 
 
@@ -146,19 +139,18 @@ def _implementation(view: View, context: Context, model: str) -> Answer | None:
     )
 
 
-UNTOLD = (Relation.NOISY, Relation.UNKNOWN)
-"""What an interval says that says nothing: no difference may be concluded from it."""
-
-
 def _shares(usual: Any, fused: Any) -> str:
     """Of a difference to the reference, what fusing takes away and what it leaves."""
-    extra, left = (relation(row.low, row.high) for row in (usual, fused))
-    if extra in UNTOLD or (extra is Relation.MORE and left in UNTOLD):
-        return "That is too noisy to say how much of the time is implementation."
+    extra, left = (judge_row(row).relation for row in (usual, fused))
+    unknown = Relation.NOT_KNOWN
+    if extra is unknown or (extra is Relation.MORE and left is unknown):
+        return "How much of the time is implementation is not known: the intervals are too wide."
     if extra is not Relation.MORE:
-        return "So this run found no extra time of which implementation could be a part."
+        return "So there is no extra time of which implementation could be a part."
     if left is not Relation.MORE:
-        return "So its extra time is implementation: of architecture no cost was found."
+        return (
+            f"So its extra time is implementation: with the fused operator it is {change(fused)}."
+        )
     if fused.high < usual.low:
         share = f"{100 * (1 - (fused.ratio - 1) / (usual.ratio - 1)):.0f}"
         return f"So about {share} % of its extra time is implementation; the rest is architecture."
@@ -247,15 +239,8 @@ def _loading(view: View, context: Context, model: str) -> Answer | None:
         return None
     own, base = (quantity(p.value, "s") for p in pair if p is not None)
     name, other = view.names[model], view.names[view.reference]
-    found = relation(row.low, row.high)
-    said = {
-        Relation.LESS: f"Yes: {own} against {base}, {ratio_text(row)} the time.",
-        Relation.MORE: f"No: {own} against {base}, {ratio_text(row)} the time.",
-    }.get(
-        found,
-        f"This run cannot tell: {own} against {base}, a ratio of {row.ratio:.2f}× "
-        f"{bounds(row.low, row.high)}.",
-    )
+    yes = {Relation.LESS: "Yes", Relation.MORE: "No"}.get(judge_row(row).relation)
+    said = f"{yes or change(row).capitalize()}: {own} against {base}, {ratio_text(row)} the time."
     if "random" in view.weights:
         built = (
             f"{said} That is the time to build it with random weights, which reads no file: how "

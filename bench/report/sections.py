@@ -235,9 +235,10 @@ def _method(view: View) -> Section:
             "Interval",
             (
                 "95 %, from the spread between fresh processes; within one process from order "
-                "statistics. A ratio whose interval holds 1 is reported as no difference found, or "
-                "as too noisy to tell where the ends are more than a factor 1.5 apart. Of many "
-                "such intervals about one in twenty misses by chance."
+                "statistics. Only an interval that leaves 1 out says slower or faster; one that "
+                "holds 1 says within so much where it lies between 1/1.05 and 1.05, else not "
+                "known; fewer than 3 processes give no verdict. What is said of several workloads "
+                "together is corrected for their number (Holm)."
             ),
         ),
         (

@@ -1,12 +1,12 @@
-"""The section on variants and threads: what each gains over its reference, and at what error."""
+"""The section on variants and threads: the speed-up of each over its reference, and its error."""
 
 from __future__ import annotations
 
 from bench.report.table import Table
 from bench.report.view import View
-from bench.stats import speedups as gains
+from bench.stats.speedups import speedups
 from bench.wording.numbers import quantity
-from bench.wording.sentences import gain_sentences
+from bench.wording.sentences import speed_up, speed_up_sentences
 
 COLUMNS = [
     "Run as",
@@ -30,15 +30,10 @@ HOW = (
 
 def intro(view: View) -> list[str]:
     """What was found, in sentences, and how to read it."""
-    found = gains.gains(view.summary, view.ratios)
+    found = speedups(view.summary, view.ratios)
     if not found:
         return []
-    return [*sentences(found), HOW]
-
-
-def sentences(found: list[gains.Gain]) -> list[str]:
-    """What the terminal says of gains, as the page sets it."""
-    return [text.replace("x [", "× [") for text in gain_sentences(found)]
+    return [*speed_up_sentences(found), HOW]
 
 
 def table(view: View) -> Table | None:
@@ -51,18 +46,18 @@ def table(view: View) -> Table | None:
             str(gain.workload.batch_size),
             str(gain.workload.seq_len),
             quantity(gain.latency_s, "s"),
-            gains.speed_text(gain).replace("x", "×", 1),
+            speed_up(gain),
             gain.reference,
             "" if gain.error is None else f"{gain.error:.1g}",
             "" if gain.compile_s is None else quantity(gain.compile_s, "s"),
             "" if gain.artifact is None else quantity(gain.artifact, "B"),
         ]
-        for gain in gains.gains(view.summary, view.ratios)
+        for gain in speedups(view.summary, view.ratios)
     ]
     if not rows:
         return None
     return Table(
-        "gains",
+        "speedups",
         "Variants and threads against their reference",
         COLUMNS,
         rows,

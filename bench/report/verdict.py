@@ -7,23 +7,14 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bench.core.english import several
-from bench.report import variants
 from bench.report.advice import advice
-from bench.report.conclusions import overall_speed, tally, usual
+from bench.report.conclusions import usual
 from bench.report.view import Context, View, at, workload_text
-from bench.stats import speedups as gains
-from bench.wording.numbers import (
-    Relation,
-    bounds,
-    change,
-    count,
-    fewer,
-    percent,
-    quantity,
-    ratio_text,
-    relation,
-    times,
-)
+from bench.stats.relation import Relation, judge_row
+from bench.stats.speedups import speedups
+from bench.wording.numbers import count, quantity, ratio_text
+from bench.wording.sentences import speed_up_sentences, stored_parameters, to_know_more
+from bench.wording.verdicts import Overall, Speeds, change
 
 
 @dataclass(frozen=True)
@@ -44,7 +35,7 @@ def verdict(view: View) -> Verdict:
     headline = _headline(view, context, model, timed)
     speed = _speed(view, context, timed, model)
     if timed.empty:
-        speed += _ways(view)
+        speed += _variants(view)
     sentences = [_size(view, context, model), speed, advice(view, context, model, timed)]
     for other in view.headlined[1:]:
         rows = _timed(view, context, other)
@@ -72,40 +63,39 @@ def _headline(view: View, context: Context, model: str, timed: pd.DataFrame) -> 
     stored = view.one_ratio("stored_parameters", model, context) or view.one_ratio(
         "weight_bytes", model, context
     )
-    size = None if stored is None else relation(stored.low, stored.high)
-    found = tally(timed)
-    speed = overall_speed(view, context, model, timed)
-    if speed is None and size is None:
+    size = None if stored is None else judge_row(stored).relation
+    speeds = Speeds.of(timed.itertuples())
+    if speeds.overall is None and size is None:
         return f"Nothing here tells {name} and {other} apart yet"
     if size is None:
-        return f"{name} {_SPEED_ALONE[speed]} {other}" if speed else ""
+        return f"{name} {_SPEED_ALONE[speeds.overall]} {other}" if speeds.overall else ""
     word = {Relation.LESS: "the smaller model", Relation.MORE: "the larger model"}.get(
         size, "as large a model"
     )
     total = len(timed)
     ending = {
         None: "; their speeds were not compared",
-        "slower": ", not the faster one" if size is Relation.LESS else ", and the slower one",
-        "faster": ", and the faster one",
-        "partly slower": f"; it is slower at {found[Relation.MORE]} of {total} workloads",
-        "partly faster": f"; it is faster at {found[Relation.LESS]} of {total} workloads",
-        "mixed": "; which is faster depends on the workload",
-        "open": "; no difference in speed was found",
-        "noisy": "; this run is too noisy to tell which is faster",
-        "unknown": "; too few repeats to judge speed",
-    }[speed]
+        Overall.SLOWER: ", not the faster one" if size is Relation.LESS else ", and the slower one",
+        Overall.FASTER: ", and the faster one",
+        Overall.PARTLY_SLOWER: f"; it is slower at {speeds.count(Relation.MORE)} of {total} "
+        "workloads",
+        Overall.PARTLY_FASTER: f"; it is faster at {speeds.count(Relation.LESS)} of {total} "
+        "workloads",
+        Overall.MIXED: "; which is faster depends on the workload",
+        Overall.CLOSE: "; both are as fast, within 5 %",
+        Overall.NOT_KNOWN: "; which is faster is not known yet",
+    }[speeds.overall]
     return f"{name} is {word}{ending}"
 
 
 _SPEED_ALONE = {
-    "slower": "is slower than",
-    "faster": "is faster than",
-    "partly slower": "is slower at some workloads than",
-    "partly faster": "is faster at some workloads than",
-    "mixed": "is faster at some workloads and slower at others than",
-    "open": "shows no difference in speed to",
-    "noisy": "was measured too noisily to be compared in speed with",
-    "unknown": "has too few repeats to be compared in speed with",
+    Overall.SLOWER: "is slower than",
+    Overall.FASTER: "is faster than",
+    Overall.PARTLY_SLOWER: "is slower at some workloads than",
+    Overall.PARTLY_FASTER: "is faster at some workloads than",
+    Overall.MIXED: "is faster at some workloads and slower at others than",
+    Overall.CLOSE: "is within 5 % as fast as",
+    Overall.NOT_KNOWN: "may be slower or faster than",
 }
 
 
@@ -115,11 +105,7 @@ def _size(view: View, context: Context, model: str) -> str:
     stored = view.one_ratio("stored_parameters", model, context)
     if stored is not None:
         own, base = _pair(view, "stored_parameters", model, context)
-        parts.append(
-            f"stores {fewer(stored.ratio)} parameters than {other} ({own} against {base})".replace(
-                "equally many parameters than", "as many parameters as"
-            )
-        )
+        parts.append(f"stores {stored_parameters(stored.ratio, other)} ({own} against {base})")
     held = view.one_ratio("weight_bytes", model, context)
     if held is not None:
         own, base = _pair(view, "weight_bytes", model, context)
@@ -139,59 +125,20 @@ def _speed(view: View, context: Context, timed: pd.DataFrame, model: str) -> str
     name, other = view.names[model], view.names[view.reference]
     if timed.empty:
         return f"How fast {name} is against {other} was not measured in this run."
-    row = usual(view, context, model, timed)
-    where = workload_text(row.batch_size, row.seq_len)
+    row, speeds = usual(view, context, model, timed), Speeds.of(timed.itertuples())
     measured = f"one forward takes {ratio_text(row)} as long; {context}"
-    said = {
-        Relation.MORE: f"At {where} {name} is {percent(row.ratio)} slower than {other}",
-        Relation.LESS: f"At {where} {name} is {percent(row.ratio)} faster than {other}",
-        Relation.NOISY: f"At {where} this run is too noisy to tell whether {name} is faster than "
-        f"{other}",
-        Relation.UNKNOWN: f"At {where} too few repeats ran to say whether {name} is faster than "
-        f"{other}",
-    }.get(
-        relation(row.low, row.high),
-        f"At {where} no difference in speed was found between {name} and {other}",
-    )
-    return f"{said} ({measured}){_in_all(timed, relation(row.low, row.high))}."
+    first = f"{name} {Speeds.of([row]).predicate(other)} ({measured})."
+    if len(timed) == 1:
+        return first
+    more = to_know_more(timed, view.summary)
+    in_all = f"{first} In all, it {speeds.predicate(other)}."
+    return in_all if more is None else f"{in_all} {more}."
 
 
-def _ways(view: View) -> str:
-    """What a run that compared ways to run each model, and no models, found of them."""
-    found = [g for g in gains.gains(view.summary, view.ratios) if not g.threads_compared]
-    return "".join(f" {text}" for text in variants.sentences(found)[: len(view.models)])
-
-
-def _in_all(timed: pd.DataFrame, said: Relation) -> str:
-    """What the other timed workloads say, after what was `said` of the usual one."""
-    found, total = tally(timed), len(timed)
-    if total == 1:
-        return ""
-    for kind, word in ((Relation.MORE, "slower"), (Relation.LESS, "faster")):
-        if found[kind] == total:
-            return f" and {word} in all {total} timed workloads, by {_span(timed)}"
-    if found[Relation.UNDECIDED] == total:
-        return f", nor in any other of the {total} timed workloads"
-    if said in (Relation.UNKNOWN, Relation.NOISY) and found[said] == total:
-        return f"; the same holds for all {total} timed workloads"
-    rest = [
-        f"{word} in {found[kind]}"
-        for kind, word in (
-            (Relation.MORE, "slower"),
-            (Relation.LESS, "faster"),
-            (Relation.UNDECIDED, "not told apart"),
-            (Relation.NOISY, "too noisily measured"),
-            (Relation.UNKNOWN, "not judged, for want of repeats,"),
-        )
-        if found[kind]
-    ]
-    return f"; over {count(total, 'timed workload')} it is {several(rest)}"
-
-
-def _span(timed: pd.DataFrame) -> str:
-    """From the ratio nearest to 1 to the one farthest from it."""
-    ratios = sorted(timed["ratio"], key=lambda ratio: abs(ratio - 1))
-    return " to ".join(dict.fromkeys((percent(ratios[0]), percent(ratios[-1]))))
+def _variants(view: View) -> str:
+    """What a run that compared variants of each model, and no models, found of them."""
+    found = [g for g in speedups(view.summary, view.ratios) if not g.threads_compared]
+    return "".join(f" {text}" for text in speed_up_sentences(found)[: len(view.models)])
 
 
 def _elsewhere(view: View, context: Context, model: str) -> str:
@@ -200,8 +147,8 @@ def _elsewhere(view: View, context: Context, model: str) -> str:
         return ""
     row = usual(view, context, model, timed)
     return (
-        f"On {context}: {times(row.ratio, row.low, row.high)} {bounds(row.low, row.high)} the time "
-        f"at {workload_text(row.batch_size, row.seq_len)}, {change(row, 'slower', 'faster')}."
+        f"On {context}: {ratio_text(row)} the time at "
+        f"{workload_text(row.batch_size, row.seq_len)}, {change(row)}."
     )
 
 

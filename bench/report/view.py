@@ -17,8 +17,7 @@ from bench.results.schema import IDENTITY
 from bench.results.store import Run
 from bench.stats.analysis import Analysis
 from bench.stats.speedups import compares_models
-from bench.wording.numbers import LABEL_LENGTH, short_names
-from bench.wording.sentences import SHORT
+from bench.wording.names import LABEL_LENGTH, SHORT, short_names
 
 CONTEXT = ["device", "threads", *AXIS_NAMES]
 SUITE_MEASURES = {

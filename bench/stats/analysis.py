@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bench.results.store import Run, read_run
 from bench.stats import sanity
 from bench.stats.ratios import ratios
-from bench.stats.speedups import Gain, gains
+from bench.stats.speedups import SpeedUp, speedups
 from bench.stats.summary import noisy, summarise
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ class Analysis:
         return ratios(self.run)
 
     @cached_property
-    def speedups(self) -> list[Gain]:
+    def speedups(self) -> list[SpeedUp]:
         """Every variant and number of threads beside its reference."""
-        return gains(self.summary, self.ratios)
+        return speedups(self.summary, self.ratios)
 
     @cached_property
     def sanity(self) -> list[str]:

@@ -1,21 +1,22 @@
-"""What variants and threads gain over their reference, and at what error, from a run's tables."""
+"""The speed-up of variants and threads over their reference, from a run's tables."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.core.axes import Variant
 from bench.core.case import COMPARED, Workload, compares_threads, group_of
+from bench.stats.intervals import Interval
+from bench.stats.relation import Relation, judge, processes_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 @dataclass(frozen=True)
-class Gain:
+class SpeedUp:
     """One case beside its reference: how many times as fast, with its 95 % interval.
 
     `error` is relative to float32 eager, `compile_s` in seconds, `artifact` in bytes; each is None
@@ -35,6 +36,7 @@ class Gain:
     speed: float
     low: float
     high: float
+    processes: int
     latency_s: float
     error: float | None
     compile_s: float | None
@@ -52,26 +54,27 @@ class Gain:
 
     @property
     def is_faster(self) -> bool:
-        """Whether the whole interval lies above 1."""
-        return self.low > 1
+        """Whether it is known to be faster than its reference."""
+        found = judge(Interval(self.speed, self.low, self.high), self.processes)
+        return found.relation is Relation.MORE
 
 
 def compares_models(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of cases that are compared between models; the others are in `gains`."""
+    """The rows of cases that are compared between models; the others are in `speedups`."""
     return table[~table["case"].str.contains(COMPARED, regex=False)]
 
 
-def gains(summary: pd.DataFrame, ratios: pd.DataFrame) -> list[Gain]:
+def speedups(summary: pd.DataFrame, ratios: pd.DataFrame) -> list[SpeedUp]:
     """Every compared variant and number of threads, in the order of the run."""
     rows = ratios[(ratios["metric"] == "latency") & ratios["case"].str.contains(COMPARED)]
     values = {
         (row.case, row.metric): row.value
         for row in summary[summary["case"].isin(rows["case"])].itertuples()
     }
-    return [_gain(row, values) for row in rows.itertuples()]
+    return [_speedup(row, values) for row in rows.itertuples()]
 
 
-def _gain(row: Any, values: dict[tuple[Any, Any], Any]) -> Gain:
+def _speedup(row: Any, values: dict[tuple[Any, Any], Any]) -> SpeedUp:
     from bench.stats.ratios import variant_of
 
     variant = variant_of(row)
@@ -79,7 +82,7 @@ def _gain(row: Any, values: dict[tuple[Any, Any], Any]) -> Gain:
     if compares_threads(row.case, row.threads):
         setting = "" if variant == Variant() else str(variant)
         label = ", ".join(filter(None, (f"{row.threads} threads", setting)))
-    return Gain(
+    return SpeedUp(
         row.case,
         row.suite,
         row.model,
@@ -92,6 +95,7 @@ def _gain(row: Any, values: dict[tuple[Any, Any], Any]) -> Gain:
         1 / row.ratio,
         1 / row.high,
         1 / row.low,
+        processes_of(row),
         values[row.case, "latency"],
         values.get((row.case, "output_error")),
         values.get((row.case, "compile_time")),
@@ -99,18 +103,11 @@ def _gain(row: Any, values: dict[tuple[Any, Any], Any]) -> Gain:
     )
 
 
-def best(found: list[Gain]) -> Iterator[Gain]:
+def best(found: list[SpeedUp]) -> Iterator[SpeedUp]:
     """For each model, device and workload the fastest variant that is faster beyond doubt."""
-    groups: dict[str, Gain] = {}
-    for gain in found:
-        group = group_of(gain.case)
-        if gain.is_faster and (group not in groups or gain.speed > groups[group].speed):
-            groups[group] = gain
+    groups: dict[str, SpeedUp] = {}
+    for one in found:
+        group = group_of(one.case)
+        if one.is_faster and (group not in groups or one.speed > groups[group].speed):
+            groups[group] = one
     yield from groups.values()
-
-
-def speed_text(gain: Gain) -> str:
-    """`1.42x [1.38, 1.46]`, without bounds where they are not known."""
-    if math.isnan(gain.low) or math.isnan(gain.high):
-        return f"{gain.speed:.2f}x [interval unknown]"
-    return f"{gain.speed:.2f}x [{gain.low:.2f}, {gain.high:.2f}]"

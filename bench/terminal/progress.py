@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,13 +17,16 @@ from bench.core.english import counted
 from bench.core.suite import Sampling
 from bench.plan.jobs import processes_of
 from bench.runner.signals import fall_silent
+from bench.terminal.layout import cut
+from bench.wording.names import short
+from bench.wording.numbers import plain
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 
-class Listener(StringIO):
-    """Standard output, until nobody reads it any more: a run does not end for want of readers."""
+class SafeOutput(StringIO):
+    """Standard output that never ends a run: it may be closed, or know fewer signs than ours."""
 
     encoding = "utf-8"
 
@@ -31,7 +35,12 @@ class Listener(StringIO):
         self.stream = sys.stdout  # a live bar puts itself into the place of sys.stdout
 
     def write(self, text: str) -> int:
-        """Write now; words that nobody can read are dropped."""
+        """Write now; what nobody reads is dropped, and signs that the stream lacks are replaced."""
+        known = getattr(self.stream, "encoding", None) or "utf-8"
+        try:
+            text.encode(known)
+        except UnicodeEncodeError:
+            text = plain(text.translate(BAR)).encode(known, "replace").decode(known)
         try:
             self.stream.write(text)
             self.stream.flush()
@@ -44,10 +53,18 @@ class Listener(StringIO):
         return self.stream.isatty()
 
 
+BAR = str.maketrans({"━": "#", "╸": "#", "╺": "."})
+"""The signs of rich's bar, where the terminal knows only ASCII."""
+PIPED_WIDTH = 120
+"""Columns where the output is no terminal and COLUMNS does not say how many there are."""
+
+
 def console() -> Console:
-    """The terminal, or whatever stands in for one (then 120 columns and no colours)."""
-    found = Console(file=Listener(), highlight=False, soft_wrap=False)
-    return found if found.is_terminal else Console(file=Listener(), highlight=False, width=120)
+    """The terminal, or whatever stands in for one (then without colours)."""
+    found = Console(file=SafeOutput(), highlight=False, soft_wrap=False)
+    if found.is_terminal or os.environ.get("COLUMNS", "").isdigit():
+        return found
+    return Console(file=SafeOutput(), highlight=False, width=PIPED_WIDTH)
 
 
 def describe(case: Case) -> str:
@@ -63,6 +80,10 @@ def describe(case: Case) -> str:
 def place_name(suite: str, workload: Workload | str, device: str, *special: Variant | str) -> str:
     """`latency: batch 1, 32 tokens (cpu, float32 eager)`."""
     return f"{suite}: {workload} ({', '.join([device, *map(str, filter(None, special))])})"
+
+
+BAR_WIDTH, TIME_WIDTH = 18, 9
+"""Columns of the bar, and of the time left with the blanks around it."""
 
 
 @dataclass
@@ -84,10 +105,10 @@ class TerminalDisplay:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._progress = Progress(
+            BarColumn(bar_width=BAR_WIDTH),
             TextColumn("{task.fields[cases]}"),
-            BarColumn(bar_width=24),
             TimeRemainingColumn(compact=True),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             console=self.console,
             transient=True,
         )
@@ -99,9 +120,12 @@ class TerminalDisplay:
         """See Display."""
         if self._progress is None or self._task is None:
             return
-        names = " / ".join(dict.fromkeys(c.model for c in cases))
-        text = f"{describe(cases[0])}, repeat {repeat}: {names}"
-        self._progress.update(self._task, description=text)
+        first = cases[0]
+        names = " | ".join(dict.fromkeys(short(c.model) for c in cases))
+        size = f"{first.workload.batch_size}x{first.workload.seq_len or 'text'}"
+        text = f"{first.suite} {size}, process {repeat}: {names}"
+        room = self.console.width - BAR_WIDTH - len(self._count()) - TIME_WIDTH
+        self._progress.update(self._task, description=cut(text, room))
 
     def advance(self, case: Case) -> None:
         """See Display."""
@@ -130,4 +154,4 @@ class TerminalDisplay:
             self._progress = None
 
     def _count(self) -> str:
-        return f"{self._done}/{self._total} cases"
+        return f"{self._done}/{self._total}"

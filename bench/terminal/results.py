@@ -1,188 +1,267 @@
-"""The terminal: progress while a run goes on, and its table and answer at the end."""
+"""The table at the end of a run: what was counted, the time of a forward, and its memory."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import groupby
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from bench.core.axes import Variant
-from bench.core.case import Case, Compares, Workload
-from bench.core.english import counted
-from bench.core.metrics import LARGEST, METRICS
-from bench.plan.estimate import Estimate
-from bench.results.schema import IDENTITY
-from bench.terminal.progress import place_name
-from bench.wording.numbers import scaled
+from bench.core.metrics import METRICS
+from bench.stats.relation import judge_row, processes_of
+from bench.terminal.layout import Row, columns, cut, say, say_line
+from bench.wording.names import SHORT, short, short_names
+from bench.wording.numbers import plain, plus_minus, quantity, ratio_text
+from bench.wording.verdicts import FASTER, SLOWER, setting, word
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.stats.speedups import Gain
-
-
 MISSING = "-"
 """What stands for a value that there is not."""
 SIDE_BY_SIDE = 2
-"""More models than these stand below each other: a terminal is not wide enough for their names."""
-GAP = 2
-"""Blanks between two columns, and before a metric below the workload that it belongs to."""
-NARROWEST = 16
-"""A metric's title, or a model's name below it, is folded to this width, not further."""
+"""More models than these stand below each other: a terminal is not wide enough for them."""
+WORKLOAD = re.compile(r"(\d+) x (\w+)(.*)")
+PAIRED = "Ratios are paired in time: they are not the quotient of the two medians."
 
-Row = tuple[str, ...]
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the table: its title and metrics, each with its label.
+
+    `words` are the verdicts for a ratio above and below 1; `{}` in a label is the workload.
+    """
+
+    title: str
+    metrics: dict[str, str]
+    words: tuple[str, str] | None = None
+    medians: bool = False
+
+
+SECTIONS = (
+    Section(
+        "Counted",
+        {
+            "stored_parameters": "parameters stored",
+            "applied_parameters": "parameters applied",
+            "weight_bytes": "weights",
+            "flops": "FLOPs {}",
+            "peak_activation_bytes": "activations {}",
+        },
+    ),
+    Section("Time of a forward", {"latency": "{}"}, (SLOWER, FASTER), medians=True),
+    Section(
+        "Peak memory of a forward, above the libraries", {"peak_rss_bytes": "{}"}, ("more", "less")
+    ),
+    Section(
+        "Peak memory of a forward on the device",
+        {"cuda_peak_allocated_bytes": "{}", "cuda_process_bytes": "{} process (NVML)"},
+        ("more", "less"),
+    ),
+    Section("Largest batch that fits", {"largest_batch": "{}"}, ("larger", "smaller")),
+    Section("Energy per sequence", {"energy_per_sequence": "{}"}, ("more", "less")),
+    Section(
+        "A text",
+        {
+            "throughput_words": "words {}",
+            "tokenize_time": "tokenizing {}",
+            "tokens_per_word": "tokens per word",
+        },
+        ("higher", "lower"),
+    ),
+    Section(
+        "Start of a process",
+        {
+            "cold_start": "to the first output",
+            "cold_import": "start and import",
+            "cold_device": "set up the device",
+            "cold_weights": "build and read weights",
+            "first_forward": "first forward",
+            "second_forward": "second forward",
+        },
+        (SLOWER, FASTER),
+        medians=True,
+    ),
+)
+
+
+@dataclass
+class _Part:
+    """A section's rows of one device and variant."""
+
+    title: str
+    rows: list[tuple[str, dict[str, Row]]] = field(default_factory=list)
+    """By row its label, and by model value, ratio and verdict."""
 
 
 def show_results(out: Console, summary: pd.DataFrame, ratios: pd.DataFrame) -> None:
-    """Print the results of a run: by workload each shown metric, every model, and its ratio."""
-    models = list(summary["model"].unique())
-    reference = "" if ratios.empty else str(ratios["reference"].iloc[0])
-    compared = [m for m in models if m in set(ratios["model"])]
-    wide = len(models) <= SIDE_BY_SIDE
-    if wide:
-        heads: Row = ("", *models, *("ratio" for _ in compared))
-    else:
-        heads = ("", "value", *((f"/ {reference}",) if compared else ()))
-    groups: dict[str, list[Row]] = {}
-    for place, title, values, told in _results(summary, ratios, models):
-        rows = groups.setdefault(place, [])
-        if wide:
-            rows.append((title, *values.values(), *(told[name] for name in compared)))
-            continue
-        rows.append((title, *("" for _ in heads[1:])))
-        for name, value in values.items():
-            if value != MISSING:
-                rows.append((f"  {name}", value, *([told[name]] if compared else ())))
-    _print_groups(out, heads, groups)
-    weights = " and ".join(summary["weights"].unique())
-    against = f"; ratios are {compared[0]} / {reference}" if wide and compared else ""
-    out.print(f"medians and 95 % intervals; {weights} weights{against}", style="dim")
+    """Print the results of a run: a row per workload, every model, its ratio, and the verdict."""
+    models = [str(m) for m in summary["model"].unique()]
+    parts = list(_parts(summary, ratios))
+    lines = _lines(parts, models, ratios, out.width)
+    titles = {part.title for part in parts}
+    for line in lines:
+        bold = line.strip() in titles or line is lines[0]
+        if line.strip() in titles:
+            say_line(out, "")
+        say_line(out, line, "bold" if bold else "")
+    if (ratios["metric"] == "latency").any():
+        say_line(out, "")
+        say(out, PAIRED, "dim")
 
 
-def _print_groups(out: Console, heads: Row, groups: Mapping[str, Sequence[Row]]) -> None:
-    """Print tables of the same columns below their headings; the first column is what folds."""
-    from rich.table import Table
-
-    rows = [heads, *(row for group in groups.values() for row in group)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(heads))]
-    left = out.width - sum(widths[1:]) - GAP * len(widths)
-    widths[0] = min(widths[0], max(NARROWEST, left))
-    for place, group in (("", [heads]), *groups.items()):
-        table = Table(
-            box=None, show_header=False, padding=(0, 0, 0, GAP), style="" if place else "bold"
-        )
-        for i, width in enumerate(widths):
-            table.add_column(width=width, justify="right" if i else "left", overflow="fold")
-        for row in group:
-            table.add_row(*row)
-        if place:
-            out.print(place, style="bold", markup=False)
-        out.print(table)
+def _lines(
+    parts: Sequence[_Part], models: Sequence[str], ratios: pd.DataFrame, width: int
+) -> list[str]:
+    """The table in the first form that fits: side by side, without spreads, below each other."""
+    if len(models) <= SIDE_BY_SIDE:
+        for spreads in (True, False):
+            lines = _side_by_side(parts, models, ratios, spreads=spreads)
+            if max(map(len, lines)) <= width:
+                return lines
+    return _below_each_other(parts, models, ratios, width)
 
 
-def _results(
-    summary: pd.DataFrame, ratios: pd.DataFrame, models: Sequence[str]
-) -> Iterator[tuple[str, str, dict[str, str], dict[str, str]]]:
-    """Per workload and shown metric: the workload, the title, and by model its value and ratio."""
-    from bench.stats.ratios import variant_of
-    from bench.stats.summary import noisy
-    from bench.wording.sentences import interval
-
-    where = [c for c in IDENTITY if c not in ("model", "weights")] + ["metric"]
-    rows_of = {name for name, one in METRICS.items() if one.in_terminal}
-    shown = summary[summary["metric"].isin(rows_of)]
-    found = {tuple(key): rows for key, rows in ratios.groupby(where)}
-    loud = set(noisy(summary)["case"])
-    searches = set(summary.loc[summary["metric"] == LARGEST, "suite"])
-    for key, rows in shown.groupby(where, sort=False):
-        by_model = rows.set_index("model")
-        matching = found.get(tuple(key))
-        ratio_of = {} if matching is None else {r.model: interval(r) for r in matching.itertuples()}
-        one: Any = next(rows.itertuples())
-        whole = Workload(one.batch_size, one.seq_len)
-        workload = f"{one.seq_len} tokens" if one.suite in searches else whole
-        variant = variant_of(one)
-        place = place_name(one.suite, workload, one.device, "" if variant == Variant() else variant)
-        values = {name: _cell(by_model, name, loud) for name in models}
-        yield place, METRICS[one.metric].title, values, {n: ratio_of.get(n, "") for n in models}
+def _heads(models: Sequence[str], ratios: pd.DataFrame) -> tuple[str, ...]:
+    """What the ratio is of, where there is one."""
+    if ratios.empty:
+        return ()
+    reference = str(ratios["reference"].iloc[0])
+    subject = f"{short(models[1])} " if len(models) == SIDE_BY_SIDE else ""
+    return (f"{subject}/ {short(reference)}",)
 
 
-def _variants_of(group: Sequence[Case]) -> str:
-    """The variant of a group, or how many variants or threads are compared in it."""
-    first = group[0]
-    if first.compares is Compares.VARIANTS:
-        return f"{len(group)} variants"
-    if first.compares is Compares.THREADS:
-        return f"{', '.join(str(c.threads) for c in group)} threads"
-    return str(first.variant)
+def _side_by_side(
+    parts: Sequence[_Part], models: Sequence[str], ratios: pd.DataFrame, *, spreads: bool
+) -> list[str]:
+    """The columns of one or two models beside each other."""
+    names = [short(model) for model in models]
+    rows: list[Row] = [("", *names, *_heads(models, ratios))]
+    for part in parts:
+        rows.append((part.title,))
+        for label, cells in part.rows:
+            values = [cells.get(model, (MISSING, "", ""))[0] for model in models]
+            values = values if spreads else [value.partition(" ±")[0].rstrip() for value in values]
+            rows.append((f"  {label}", *values, *cells.get(models[-1], ("", "", ""))[1:]))
+    return columns(rows, left=(len(models) + 1, len(models) + 2))
 
 
-def show_gains(out: Console, found: Sequence[Gain]) -> None:
-    """Print what variants and threads gain over their reference, and what they cost."""
-    from rich.table import Table
+def _below_each_other(
+    parts: Sequence[_Part], models: Sequence[str], ratios: pd.DataFrame, width: int
+) -> list[str]:
+    """A line per model below each label, with its ratio to the reference."""
 
-    from bench.stats.speedups import speed_text
-    from bench.wording.sentences import short
+    def rows_of(names: dict[str, str]) -> list[Row]:
+        rows: list[Row] = [("", "", *_heads((), ratios))]
+        for part in parts:
+            rows.append((part.title,))
+            for label, cells in part.rows:
+                rows.append((f"  {label}",))
+                rows += [(f"    {names[m]}", *cells[m]) for m in models if m in cells]
+        return rows
 
-    for reference, group in groupby(found, key=lambda gain: gain.reference):
-        gains = list(group)
-        columns = {
-            "model": [short(gain.model) for gain in gains],
-            "batch": [str(gain.workload.batch_size) for gain in gains],
-            "tokens": [str(gain.workload.seq_len) for gain in gains],
-            "latency": [scaled(gain.latency_s, "s") for gain in gains],
-            "speed": [speed_text(gain) for gain in gains],
-            "error": ["" if g.error is None else f"{g.error:.1g}" for g in gains],
-            "compile": ["" if g.compile_s is None else scaled(g.compile_s, "s") for g in gains],
-            "file": ["" if g.artifact is None else scaled(g.artifact, "B") for g in gains],
-        }
-        columns = {name: texts for name, texts in columns.items() if any(texts)}
-        title = f"speed against {reference}"
-        table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-        table.add_column("run as", overflow="fold")
-        for name in columns:
-            table.add_column(name, justify="left" if name == "model" else "right", no_wrap=True)
-        for gain, *texts in zip(gains, *columns.values(), strict=True):
-            table.add_row(gain.label, *texts)
-        out.print(table)
+    names = {model: short(model) for model in models}
+    lines = columns(rows_of(names), left=(2, 3))
+    over = max(map(len, lines)) - width
+    if over > 0:
+        longest = max(8, max(len(plain(name)) for name in names.values()) - over - 2)
+        names = {m: plain(n) for m, n in short_names(list(models), SHORT, longest).items()}
+        lines = columns(rows_of(names), left=(2, 3))
+    return [cut(line, width) for line in lines]
 
 
-def _cell(rows: pd.DataFrame, model: str, loud: Collection[str]) -> str:
-    """A value with its spread; a latency of one of the `loud` cases is marked noisy."""
-    if model not in rows.index:
-        return MISSING
-    row: Any = rows.loc[model]
-    text = scaled(row["value"], row["unit"])
-    if not (math.isnan(row["low"]) or math.isnan(row["high"])):
-        half = max(row["high"] - row["value"], row["value"] - row["low"]) / abs(row["value"])
-        text += " ±>100%" if half >= 1 else f" ±{half:.0%}" if half >= 0.01 else f" ±{half:.1%}"
-    return f"{text} noisy" if row["metric"] == "latency" and row["case"] in loud else text
+def _parts(summary: pd.DataFrame, ratios: pd.DataFrame) -> Iterator[_Part]:
+    """Each section that has values, per device and variant."""
+    found = {(row.case, row.metric): row for row in ratios.itertuples()}
+    for section in (*SECTIONS, _others()):
+        rows = summary[summary["metric"].isin(section.metrics)]
+        held: dict[str, list[Any]] = {}
+        for row in rows.itertuples():
+            held.setdefault(setting(row), []).append(row)
+        shown: list[tuple[str, dict[str, Row]]] = []
+        for place, own in held.items():
+            # What was counted depends on few axes: it stands once, whatever was run.
+            new = [row for row in _rows(section, own, found) if row not in shown]
+            shown += new if section.words is None else []
+            if new:
+                yield _Part(_title(section, place, own, found), new)
 
 
-def show_plan(out: Console, cases: Sequence[Case], cost: Estimate) -> None:
-    """Print what a run would do: a row per workload, and what it takes."""
-    from rich.table import Table
+def _others() -> Section:
+    """The metrics that are declared to have a row, and that no section knows."""
+    known = {name for section in SECTIONS for name in section.metrics}
+    labels = {
+        name: f"{one.title} {{}}"
+        for name, one in METRICS.items()
+        if one.in_terminal and name not in known
+    }
+    return Section("Also measured", labels, ("more", "less"))
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("suite", "device", "variant", "batch", "tokens", "models"):
-        table.add_column(name, justify="right" if name in ("batch", "tokens") else "left")
-    groups: dict[str, list[Case]] = {}
-    for case in cases:
-        groups.setdefault(case.group, []).append(case)
-    for group in groups.values():
+
+def _rows(
+    section: Section, rows: Sequence[Any], ratios: dict[tuple[Any, Any], Any]
+) -> list[tuple[str, dict[str, Row]]]:
+    """A row per metric and workload; one that repeats another is left out."""
+    groups: dict[tuple[int, str, int, int], list[Any]] = {}
+    order = list(section.metrics)
+    for row in rows:
+        at = (order.index(row.metric), row.suite, row.batch_size, row.seq_len)
+        groups.setdefault(at, []).append(row)
+    found: list[tuple[str, dict[str, Row]]] = []
+    for at, group in sorted(groups.items(), key=lambda g: (g[0][0], g[0][2], g[0][3])):
         first = group[0]
-        table.add_row(
-            first.suite,
-            first.device,
-            _variants_of(group),
-            str(first.workload.batch_size),
-            str(first.workload.seq_len or "text"),
-            ", ".join(dict.fromkeys(c.model for c in group)),
-        )
-    out.print(table)
-    size = f"{counted(len(cases), 'case')} in {counted(cost.processes, 'worker process', 'es')}"
-    minutes = counted(max(1, math.ceil(cost.seconds / 60)), "minute")
-    out.print(f"{size}, at most about {minutes} (less where precision is reached early)")
+        label = section.metrics[first.metric].format(_workload(at[2], at[3]))
+        cells = {
+            str(row.model): _cells(section, row, ratios.get((row.case, row.metric)))
+            for row in group
+        }
+        if (label, cells) in found:
+            continue
+        if any(label == known for known, _ in found):
+            label += f" ({first.suite})"
+        found.append((label, cells))
+    return _aligned(found)
+
+
+def _workload(batch_size: int, seq_len: int) -> str:
+    """`1 x 128`: batch size and tokens."""
+    return f"{batch_size} x {seq_len or 'text'}"
+
+
+def _aligned(rows: list[tuple[str, dict[str, Row]]]) -> list[tuple[str, dict[str, Row]]]:
+    """Labels that are workloads, with their numbers below each other."""
+    parts = [WORKLOAD.fullmatch(label) for label, _ in rows]
+    known = [part.groups() for part in parts if part is not None]
+    if len(known) < len(rows):
+        return rows
+    batch, tokens = (max(len(part[i]) for part in known) for i in (0, 1))
+    labels = [f"{a:>{batch}} x {b:>{tokens}}{rest}" for a, b, rest in known]
+    return [(label, cells) for label, (_, cells) in zip(labels, rows, strict=True)]
+
+
+def _cells(section: Section, row: Any, ratio: Any | None) -> Row:
+    """Value with its spread, ratio with its interval, and verdict."""
+    value, exact = plain(quantity(row.value, row.unit)), METRICS[row.metric].exact
+    if not exact:
+        value += plus_minus(row.value, row.low, row.high).rjust(6)
+    if ratio is None:
+        return (value, "", "")
+    words = None if exact else section.words
+    verdict = "" if words is None else plain(word(judge_row(ratio), *words))
+    return (value, plain(ratio_text(ratio)), verdict)
+
+
+def _title(
+    section: Section, place: str, rows: Sequence[Any], ratios: dict[tuple[Any, Any], Any]
+) -> str:
+    """The section's title with what holds for all of its rows."""
+    compared = [ratios[row.case, row.metric] for row in rows if (row.case, row.metric) in ratios]
+    numbers = sorted({processes_of(row) for row in compared})
+    facts = [*([place.strip(" ()")] if place else []), *(["median"] if section.medians else [])]
+    if numbers and section.words is not None:
+        several = numbers[-1] > 1
+        span = f"{numbers[0]}-{numbers[-1]}" if len(numbers) > 1 else str(numbers[0])
+        facts.append(f"{span} process{'es' * several} each")
+    return section.title + (f" ({'; '.join(facts)})" if facts else "")

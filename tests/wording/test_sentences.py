@@ -1,10 +1,17 @@
+"""Sentences say what intervals allow, of what was measured, whatever a model is called."""
+
+from __future__ import annotations
+
 import math
 
 import pandas as pd
 import pytest
 
 from bench.results.store import RATIOS
-from bench.wording.sentences import interval, sentences
+from bench.stats.relation import Relation
+from bench.wording.numbers import plain
+from bench.wording.sentences import answer, to_know_more
+from bench.wording.verdicts import Overall, Speeds
 
 BASE = {
     "suite": "latency",
@@ -27,9 +34,9 @@ BASE = {
 }
 
 
-def said(*rows):
-    """What is said of some ratios, given as (metric, ratio, low, high, other columns)."""
-    table = pd.DataFrame(
+def table(*rows):
+    """Some ratios, given as (metric, ratio, low, high, other columns)."""
+    return pd.DataFrame(
         [
             {
                 **BASE,
@@ -43,12 +50,21 @@ def said(*rows):
         ],
         columns=list(RATIOS),
     )
-    return sentences(table)
+
+
+def said(*rows):
+    """What is said of some ratios."""
+    return [plain(text) for text in answer(table(*rows))]
 
 
 def exact(metric, ratio):
     """A ratio of counts."""
-    return (metric, ratio, ratio, ratio)
+    return (metric, ratio, ratio, ratio, {"processes": 1})
+
+
+def latency(ratio, low, high, seq_len=128, **columns):
+    """A ratio of times of a forward."""
+    return ("latency", ratio, low, high, {"seq_len": seq_len, **columns})
 
 
 def test_nothing_measured_is_nothing_said():
@@ -56,25 +72,18 @@ def test_nothing_measured_is_nothing_said():
     assert said() == []
 
 
-def test_sizes_are_told_as_times_fewer():
-    """Stored and applied parameters stand in one sentence, since people confuse the two."""
+def test_sizes_and_speed_stand_in_one_sentence():
+    """Stored and applied parameters together, since people confuse the two; then the speed."""
     stored = exact("stored_parameters", 11_683_584 / 109_482_240)
-    assert said(stored, exact("applied_parameters.encoder", 1.0)) == [
-        "ALBERT stores 9.37x fewer parameters than BERT, and applies as many in its encoder."
-    ]
+    applied = exact("applied_parameters.encoder", 1.0)
+    slower = [latency(1.03, 1.02, 1.04, 32), latency(1.13, 1.1, 1.16, 128)]
+    (text,) = said(stored, applied, *slower)
+    assert text == (
+        "ALBERT stores 9.37x fewer parameters than BERT, applies as many in its encoder, and is "
+        "3.0-13 % slower than BERT at all 2 workloads."
+    )
     assert said(stored, exact("applied_parameters.encoder", 2.5)) == [
-        "ALBERT stores 9.37x fewer parameters than BERT, and applies 2.5x more in its encoder."
-    ]
-
-
-@pytest.mark.parametrize(
-    ("ratio", "told"),
-    [(0.996, "0.4% fewer"), (0.99994, "0.006% fewer"), (1.25, "25% more"), (1.6, "1.6x more")],
-)
-def test_small_differences_of_counts_are_told_in_percent(ratio, told):
-    """`1x fewer` would say nothing."""
-    assert said(exact("stored_parameters", ratio)) == [
-        f"ALBERT stores {told} parameters than BERT."
+        "ALBERT stores 9.37x fewer parameters than BERT and applies 2.50x more in its encoder."
     ]
 
 
@@ -84,58 +93,130 @@ def test_equal_sizes_are_told_as_equal():
 
 
 @pytest.mark.parametrize(
-    ("ratio", "low", "high", "told"),
+    ("row", "told"),
     [
-        (1.03, 1.01, 1.05, "1.03x [1.01, 1.05] as long as BERT: 3% slower."),
-        (0.80, 0.77, 0.83, "0.80x [0.77, 0.83] as long as BERT: 20% faster."),
-        (1.01, 0.97, 1.05, "1.01x [0.97, 1.05] as long as BERT: no difference found."),
-        (1.3, 0.6, 2.8, "1.30x [0.60, 2.80] as long as BERT: too noisy to tell."),
-        (1.0021, 1.0006, 1.0036, "1.002x [1.001, 1.004] as long as BERT: slower."),
-        (1.2, math.nan, math.nan, "1.20x [interval unknown] as long as BERT."),
-        (2.5, 1.5, 4.1, "2.50x [1.50, 4.10] as long as BERT: slower."),
-        (0.1, 0.09, 0.11, "0.10x [0.09, 0.11] as long as BERT: faster."),
+        ((1.03, 1.01, 1.05), "3 % slower than BERT"),
+        ((0.80, 0.77, 0.83), "20 % faster than BERT"),
+        ((1.01, 0.97, 1.04), "as fast as BERT within 4 %"),
+        ((1.3, 0.6, 2.8), "may be slower or faster than BERT"),
+        ((1.0021, 1.0006, 1.0036), "0.2 % slower than BERT"),
+        ((1.2, math.nan, math.nan), "may be slower or faster than BERT"),
+        ((2.5, 1.5, 4.1), "2.50x slower than BERT"),
     ],
 )
-def test_a_speed_is_told_with_its_interval(ratio, low, high, told):
+def test_a_speed_is_told_as_far_as_its_interval_goes(row, told):
     """A difference is claimed only when the whole interval is on one side of 1."""
-    assert said(("latency", ratio, low, high)) == [f"At batch 1, 128 tokens ALBERT takes {told}"]
+    first = said(latency(*row))[0]
+    assert told in first
+    assert "at batch 1, 128 tokens" in first
 
 
-def test_small_workloads_come_first():
-    """Sentences are in the order of batch size, then of tokens."""
-    rows = [
-        ("latency", 1.1, 1.0, 1.2, {"batch_size": b, "seq_len": s})
-        for b, s in ((4, 8), (1, 512), (1, 16))
-    ]
-    found = [s.partition(" ALBERT")[0] for s in said(*rows)]
-    assert found == ["At batch 1, 16 tokens", "At batch 1, 512 tokens", "At batch 4, 8 tokens"]
+def test_two_processes_are_no_verdict_and_the_command_is_told():
+    """However narrow the interval: it says how many more it takes."""
+    row = latency(1.1, 1.09, 1.11, processes=2)
+    assert "may be slower or faster" in said(row)[0]
+    found = to_know_more(table(row), table(row).assign(value=0.1, n=10))
+    assert "takes about 3 processes" in found.text
+    assert found.command == "bench run latency --batch-size 1 --seq-len 128 --repeats 3"
+
+
+def test_what_it_takes_is_told_in_minutes_and_with_the_run_s_options():
+    """Of a variant, a device and other models; from the time that a process sampled here."""
+    row = latency(1.02, 0.95, 1.09, model="x/y", reference="z", dtype="bfloat16", device="cuda")
+    summary = pd.DataFrame(
+        [
+            {
+                **BASE,
+                "dtype": "bfloat16",
+                "device": "cuda",
+                "metric": "latency",
+                "value": 1.0,
+                "n": 50,
+            }
+            for _ in range(2)
+        ]
+    )
+    text = str(to_know_more(table(row), summary))
+    assert "minutes)" in plain(text)
+    assert (
+        "--model z --model x/y --batch-size 1 --seq-len 128 --device cuda --dtype bfloat16" in text
+    )
+
+
+def test_nothing_more_is_asked_where_all_is_known():
+    """A verdict needs no advice."""
+    rows = table(latency(1.1, 1.05, 1.15))
+    assert to_know_more(rows, rows.assign(value=0.1, n=10)) is None
+
+
+def test_a_hopeless_machine_is_sent_to_the_doctor():
+    """Hundreds of processes are no advice."""
+    rows = table(latency(1.02, 0.5, 2.1))
+    text = str(to_know_more(rows, rows.assign(value=0.1, n=10)))
+    assert "more than 50 processes" in text
+    assert "bench doctor" in text
+
+
+@pytest.mark.parametrize(
+    ("rows", "overall"),
+    [
+        ([(1.1, 1.05, 1.15)] * 3, Overall.SLOWER),
+        ([(0.9, 0.88, 0.92)] * 3, Overall.FASTER),
+        ([(1.1, 1.05, 1.15), *[(1.0, 0.98, 1.02)] * 2], Overall.PARTLY_SLOWER),
+        ([(1.2, 1.15, 1.25), (0.8, 0.78, 0.82)], Overall.MIXED),
+        ([(1.0, 0.98, 1.02)] * 3, Overall.CLOSE),
+        ([(1.0, 0.98, 1.02), (1.0, 0.8, 1.25)], Overall.NOT_KNOWN),
+        # One of ten that just leaves 1 out misses by chance.
+        ([(1.03, 1.001, 1.06), *[(1.0, 0.98, 1.02)] * 9], Overall.NOT_KNOWN),
+        ([], None),
+    ],
+)
+def test_all_workloads_together_are_corrected_for_their_number(rows, overall):
+    """A few differences among many workloads are only a part, or none at all."""
+    ratios = table(*(latency(*row, seq_len=8 * (i + 1)) for i, row in enumerate(rows)))
+    assert Speeds.of(ratios.itertuples()).overall is overall
+
+
+def test_a_difference_that_does_not_stand_among_many_is_said_to_be_corrected():
+    """The table beside the sentence shows it as slower."""
+    rows = [latency(1.03, 1.001, 1.06), *(latency(1.0, 0.98, 1.02, n) for n in range(8, 80, 8))]
+    speeds = Speeds.of(table(*rows).itertuples())
+    assert speeds.count(Relation.MORE) == 0
+    assert "correction for 10 comparisons" in speeds.predicate("BERT")
 
 
 def test_what_is_not_the_plain_cpu_case_says_so():
-    """Two devices or two dtypes give two sentences that can be told apart."""
+    """Two devices or two dtypes give sentences that can be told apart."""
     found = said(
-        ("latency", 1.1, 1.05, 1.2),
-        ("latency", 1.1, 1.05, 1.2, {"device": "cuda"}),
-        ("latency", 1.1, 1.05, 1.2, {"dtype": "bfloat16"}),
+        latency(1.1, 1.05, 1.2),
+        latency(1.1, 1.05, 1.2, device="cuda"),
+        latency(1.1, 1.05, 1.2, dtype="bfloat16"),
     )
     assert len(set(found)) == 3
     assert sum("cuda" in s for s in found) == sum("bfloat16" in s for s in found) == 1
 
 
-def test_memory_is_told_against_the_reference():
-    """Peak memory is a statement of its own."""
-    assert said(("peak_rss_bytes", 0.5, 0.45, 0.55)) == [
-        "At batch 1, 128 tokens ALBERT needs 0.50x [0.45, 0.55] the peak memory of BERT."
+def test_memory_is_told_from_the_least_to_the_most():
+    """A sentence of all workloads where each is known, else one of each that says what it is."""
+    known = [("peak_rss_bytes", r, r, r, {"batch_size": b}) for r, b in ((0.39, 8), (0.17, 1))]
+    assert said(*known) == ["It needs 0.170-0.390x the memory of BERT for a forward."]
+    assert said(("peak_rss_bytes", 0.9, 0.8, 1.1)) == [
+        "At batch 1, 128 tokens ALBERT needs 0.90x [0.80, 1.10] the memory of BERT: not known."
     ]
 
 
 def test_other_models_keep_their_names():
-    """Only the two models of the title have short names."""
-    found = said(("latency", 2.0, 1.9, 2.1, {"model": "x/y", "reference": "z"}))
-    assert found[0].startswith("At batch 1, 128 tokens x/y takes 2.00x [1.90, 2.10] as long as z")
+    """Only the models of the title have short names, and a name decides nothing else."""
+    found = said(latency(2.0, 1.9, 2.1, model="x/y", reference="z"))
+    assert found == ["x/y is 2.00x slower than z at batch 1, 128 tokens."]
 
 
-def test_an_interval_that_says_nothing_has_no_digits():
-    """Bounds a hundred times apart are called too noisy instead of being printed."""
-    row = pd.Series({"ratio": 1.15, "low": 0.0001, "high": 71605.8})
-    assert interval(row) == "1.15x [too noisy to bound]"
+def test_counted_ratios_and_cold_starts_are_told_one_by_one():
+    """Largest batches and starts have no workload in common with the rest."""
+    found = said(
+        ("largest_batch", 1.5, math.nan, math.nan, {"processes": 1}),
+        ("cold_start", 0.8, 0.7, 0.9),
+    )
+    batch, start = found
+    assert batch.endswith("is 1.50x as large with ALBERT as with BERT.")
+    assert "takes 0.80x [0.70, 0.90] as long as BERT: 20 % faster" in start

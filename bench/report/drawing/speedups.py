@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from bench.report.view import PREFERRED, Context, View, workload_text
-from bench.stats.speedups import Gain, gains
+from bench.stats.speedups import SpeedUp, speedups
+from bench.wording.numbers import times
 
 
-def of_one_workload(view: View, context: Context, *, threads: bool) -> list[Gain]:
+def of_one_workload(view: View, context: Context, *, threads: bool) -> list[SpeedUp]:
     """The speed-ups, of threads or else of variants, at the preferred workload or the middle one.
 
     Of several heads, caches or, for threads, variants the first: they are not compared.
     """
     found = [
         g
-        for g in gains(view.summary, view.ratios)
+        for g in speedups(view.summary, view.ratios)
         if g.device == context.device and g.threads_compared is threads
     ]
     found = [g for g in found if g.setting == found[0].setting]
@@ -24,7 +25,12 @@ def of_one_workload(view: View, context: Context, *, threads: bool) -> list[Gain
     return [g for g in found if (g.workload.batch_size, g.workload.seq_len) == chosen]
 
 
-def where(gain: Gain) -> str:
+def shown(gain: SpeedUp) -> str:
+    """How many times as fast, to the digits that the interval supports."""
+    return times(gain.speed, gain.low, gain.high)
+
+
+def where(gain: SpeedUp) -> str:
     """The workload of a speed-up, and what else is set."""
     text = workload_text(gain.workload.batch_size, gain.workload.seq_len)
     return ", ".join(filter(None, (text, gain.setting)))

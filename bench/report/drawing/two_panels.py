@@ -14,8 +14,7 @@ from bench.core.english import several
 from bench.report.drawing import canvas
 from bench.report.drawing.canvas import Look
 from bench.report.view import View, each, workload_text
-from bench.wording.numbers import quantity
-from bench.wording.sentences import TOO_WIDE
+from bench.wording.numbers import TOO_WIDE, quantity
 
 DODGE = 0.2
 """How far apart models stand at the same x, as a share of it, so that whiskers do not overlap.
@@ -24,8 +23,8 @@ Many of them stand closer, so that the last one of an x is nearer to it than to 
 """
 PAIRED = (
     "Compare the models in the lower panel: they ran in turn in one process, so that what slowed "
-    "one slowed the other. An interval that contains 1 means that no difference was found; a long "
-    "one, that this run could hardly have found any."
+    "one slowed the other. An interval that contains 1 does not say which is faster, only how far "
+    "apart they can be."
 )
 
 

@@ -9,7 +9,8 @@ from bench.report.drawing import canvas
 from bench.report.drawing.canvas import Look
 from bench.report.drawing.figure import Drawn, Figure, Place
 from bench.report.view import Context, View, at, workload_text
-from bench.wording.numbers import DECIDED, change, relation
+from bench.stats.relation import judge_row
+from bench.wording.verdicts import change
 
 WIDE = 4.0
 """From this factor between the ends of all intervals the axis is logarithmic."""
@@ -87,8 +88,8 @@ def _title(
     row = at(view.compared("latency", context), workload, model)
     if row is None:
         return score
-    kind, said = relation(row.low, row.high), change(row, "slower", "faster")
-    speed = f"{name} is {said} here" if kind in DECIDED else f"speed here: {said}"
+    said = change(row)
+    speed = f"{name} is {said} here" if judge_row(row).is_decided else f"speed here: {said}"
     return f"{score}; {speed}"
 
 

@@ -14,7 +14,9 @@ from bench.report.drawing.figure import Drawn, Figure, Place
 from bench.report.drawing.sample_panels import WIDE, Panel
 from bench.report.view import Context, View, workload_text
 from bench.stats.intervals import Interval, mean_interval
-from bench.wording.numbers import Relation, count, percent, relation
+from bench.stats.relation import Judgement, judge
+from bench.wording.numbers import count, percent
+from bench.wording.verdicts import word
 
 MOST_POINTS = 200
 """Samples drawn per model and workload."""
@@ -55,7 +57,7 @@ def draw(view: View, context: Context) -> Drawn | None:
     return Drawn(title, (*tests, shown), figure, alt)
 
 
-def drift(samples: pd.DataFrame) -> Interval | None:
+def drift(samples: pd.DataFrame) -> Judgement | None:
     """Second half of a process against its first half, as a ratio with its interval over processes.
 
     None with fewer than two processes of enough samples.
@@ -68,7 +70,8 @@ def drift(samples: pd.DataFrame) -> Interval | None:
     if len(logs) < 2:
         return None
     found = mean_interval(logs)
-    return Interval(*(float(np.exp(v)) for v in (found.value, found.low, found.high)))
+    ratio = Interval(*(float(np.exp(v)) for v in (found.value, found.low, found.high)))
+    return judge(ratio, len(logs))
 
 
 def _draw_course(axis: Any, rows: pd.DataFrame, marks: tuple[str, str], label: str) -> bool:
@@ -107,17 +110,16 @@ def _drift(view: View, panels: list[Panel]) -> tuple[str, list[str]]:
         f"{count(len(found), 'course')}; with intervals of 95 %, about one in twenty shows it by "
         "chance."
     )
-    drifting = [f for f in found if relation(f[0].low, f[0].high) in (Relation.MORE, Relation.LESS)]
+    drifting = [f for f in found if f[0].is_decided]
     if not drifting:
         return "No drift of latency within a process was found", [note]
-    ratio, name, workload = max(drifting, key=lambda f: abs(f[0].value - 1))
-    word = "slower" if ratio.value > 1 else "faster"
+    most, name, workload = max(drifting, key=lambda f: abs(f[0].interval.value - 1))
+    of = most.interval
+    words = f"{percent(of.value, of.low, of.high)} {word(most)}"
     where = workload_text(*workload)
     rest = len(found) - len(drifting)
     ending = f"; no drift was found in {rest} of {count(len(found), 'course')}" if rest else ""
-    return f"Within a process, {name} became {percent(ratio.value)} {word} at {where}{ending}", [
-        note
-    ]
+    return f"Within a process, {name} became {words} at {where}{ending}", [note]
 
 
 FIGURE = Figure(

@@ -8,7 +8,9 @@ from bench.report.drawing import canvas
 from bench.report.drawing.canvas import Look
 from bench.report.drawing.figure import Drawn, Figure, Place
 from bench.report.view import Context, View
-from bench.wording.numbers import Relation, fewer, relation, significant
+from bench.stats.relation import Relation, judge_row
+from bench.wording.numbers import fewer, significant
+from bench.wording.sentences import stored_parameters
 
 MILLION = 1e6
 PARTS = ("embeddings", "mapping", "encoder", "pooler")
@@ -97,12 +99,10 @@ def _title(view: View, context: Context) -> str:
         if stored is None:
             continue
         name, other = view.names[model], view.names[view.reference]
-        text = f"{name} stores {fewer(stored.ratio)} parameters than {other}"
-        if abs(stored.ratio - 1) < 1e-9:
-            text = f"{name} stores as many parameters as {other}"
+        text = f"{name} stores {stored_parameters(stored.ratio, other)}"
         if applied is None:
             return text
-        if relation(applied.low, applied.high) is Relation.EQUAL:
+        if judge_row(applied).relation is Relation.EQUAL:
             return f"{text}, and its encoder applies as many"
         return f"{text}, and its encoder applies {fewer(applied.ratio)}"
     name = view.names[view.reference]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from bench.report.drawing import canvas
 from bench.report.drawing.canvas import Look
 from bench.report.drawing.figure import Drawn, Figure, Place
-from bench.report.drawing.speedups import of_one_workload, where
+from bench.report.drawing.speedups import of_one_workload, shown, where
 from bench.report.view import Context, View
-from bench.wording.numbers import significant
 
 
 def draw(view: View, context: Context) -> Drawn | None:
@@ -43,7 +42,7 @@ def draw(view: View, context: Context) -> Drawn | None:
     canvas.end_labels(figure, axes, ends)
     top = max((g for g in found if g.threads == most), key=lambda g: g.speed)
     title = (
-        f"At {where(found[0])} {view.names[top.model]} runs {significant(top.speed)}× as fast on "
+        f"At {where(found[0])} {view.names[top.model]} runs {shown(top)} as fast on "
         f"{most} threads as on one: {100 * top.efficiency:.0f} % of a perfect speed-up"
     )
     return Drawn(title, (), figure, "Speed against one thread by number of threads.")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from bench.report.drawing import canvas
 from bench.report.drawing.canvas import Look
 from bench.report.drawing.figure import Drawn, Figure, Place
-from bench.report.drawing.speedups import of_one_workload, where
+from bench.report.drawing.speedups import of_one_workload, shown, where
 from bench.report.view import Context, View
-from bench.stats.speedups import Gain
-from bench.wording.numbers import significant
+from bench.stats.speedups import SpeedUp
 
 ROW = 0.3
 """Inches for a variant of one model."""
@@ -28,7 +27,7 @@ def draw(view: View, context: Context) -> Drawn | None:
         place, bounds = labels.index(gain.label) + spread, (gain.speed, gain.low, gain.high)
         marks, name = look.marks(gain.model), view.labels[gain.model]
         end = canvas.ratio_bar(axes, place, bounds, marks, name)
-        canvas.beside(axes, end, place, f"{significant(gain.speed)}×")
+        canvas.beside(axes, end, place, shown(gain))
     values = [v for g in found for v in (g.speed, g.low, g.high) if v > 0]
     low, high = min(*values, 0.8) / 1.15, max(*values, 1.25) * 1.4
     rows = [text.replace(" compile-", "\ncompile-") for text in labels]
@@ -42,18 +41,18 @@ def draw(view: View, context: Context) -> Drawn | None:
     return Drawn(_title(view, found), notes, figure, alt)
 
 
-def _title(view: View, found: list[Gain]) -> str:
+def _title(view: View, found: list[SpeedUp]) -> str:
     """The fastest variant of each model, of those whose whole interval is faster."""
     faster = [g for g in found if g.is_faster]
     if not faster:
-        return f"At {where(found[0])} no variant was found to be faster than {found[0].reference}"
+        return f"At {where(found[0])} no variant is known to be faster than {found[0].reference}"
     said: list[str] = []
     for model in view.models:
         own = [g for g in faster if g.model == model]
         if own:
             top = max(own, key=lambda g: g.speed)
             verb = "" if said else " runs fastest"
-            said.append(f"{view.names[model]}{verb} as {top.label} ({significant(top.speed)}×)")
+            said.append(f"{view.names[model]}{verb} as {top.label} ({shown(top)})")
     return f"At {where(found[0])} {', '.join(said)}"
 
 

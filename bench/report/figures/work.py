@@ -8,7 +8,8 @@ from bench.report.drawing import canvas
 from bench.report.drawing.canvas import Look
 from bench.report.drawing.figure import Drawn, Figure, Place
 from bench.report.view import Context, View, at, workload_text
-from bench.wording.numbers import fewer, significant
+from bench.wording.numbers import interval_of, times
+from bench.wording.sentences import stored_parameters
 
 STORED, FLOPS = "Stored parameters", "FLOPs"
 TIMES = {"cpu_time": "CPU time", "latency": "Latency"}
@@ -44,7 +45,7 @@ def draw(view: View, context: Context) -> Drawn | None:
         place, bounds = labels.index(label), (row.ratio, row.low, row.high)
         end = canvas.ratio_bar(axes, place, bounds, look.marks(row.model), row.model)
         if len(view.headlined) == 1:
-            canvas.beside(axes, end, place, f"{significant(row.ratio)}×")
+            canvas.beside(axes, end, place, times(*interval_of(row)))
     values = [v for _, r in found for v in (r.ratio, r.low, r.high) if v > 0]
     low, high = min(*values, 0.8) / 1.25, max(*values, 1.25) * 1.6
     canvas.ratio_rows(axes, labels, (low, high), canvas.log_ticks(low, high))
@@ -71,12 +72,10 @@ def _title(view: View, found: list[tuple[str, Any]]) -> str:
     name, other = view.names[model], view.names[view.reference]
     ratios = {label: row.ratio for label, row in found if row.model == model}
     if STORED in ratios and FLOPS in ratios:
-        stored = fewer(ratios[STORED])
-        if stored == "equally many":
-            return f"{name} and {other} store equally many parameters"
+        stored, flops = ratios[STORED], ratios[FLOPS]
         return (
-            f"{name} stores {stored} parameters than {other}, and computes "
-            f"{significant(ratios[FLOPS], 4)}× the FLOPs"
+            f"{name} stores {stored_parameters(stored, other)}, and computes "
+            f"{times(flops, flops, flops)} the FLOPs"
         )
     return f"What {name} stores and computes, against {other}"
 

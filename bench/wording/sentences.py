@@ -25,7 +25,7 @@ GRAPHS = (Compile.REDUCE_OVERHEAD.value, Compile.MAX_AUTOTUNE.value)
 """Compilations that make CUDA graphs, which a host launches as one."""
 PEAKS = ("peak_rss_bytes", "cuda_peak_allocated_bytes")
 """What a forward needed at most, on the CPU and on CUDA."""
-PROCESSES_OPTION = "--repeats"
+PROCESSES_OPTION = "--processes"
 """How `bench run` is told the number of processes."""
 START_S = 10.0
 """Seconds to start a process, import the libraries and load two models."""

@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from fakes import case
+from fakes import RANDOM, case
 
 from bench.core.case import Case, Measure
 from bench.core.metrics import metric
-from bench.plan.jobs import Source, identity
+from bench.plan.jobs import identity
 from bench.results.schema import RATIOS, SUMMARY
 from bench.runner.finalize import Outcome
 
 BERT, ALBERT = "bert-base-uncased", "albert-base-v2"
-RANDOM = (
+NO_HUB = (
     "random weights for bert-base-uncased and albert-base-v2 (no hub): the same architecture, so "
     "speed and memory hold; outputs mean nothing"
 )
-WARNINGS = (RANDOM, "cold_start left out: no checkpoint to read")
+WARNINGS = (NO_HUB, "cold_start left out: no checkpoint to read")
 COUNTED = {
     "stored_parameters": (109_482_240.0, 11_683_584.0),
     "applied_parameters": (109_482_240.0, 89_700_000.0),
@@ -104,6 +104,6 @@ def environment() -> dict[str, Any]:
 
 
 def _row(one: Case, name: str) -> dict[str, Any]:
-    random = {one.model: Source(None, "random")}
+    random = {one.model: RANDOM}
     unit = metric(name).unit.value
     return {**identity(one, random), "metric": name, "unit": unit, "case": one.id}

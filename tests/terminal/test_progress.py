@@ -8,6 +8,7 @@ import pytest
 from fakes import case, pair
 from rich.console import Console
 
+from bench.core.axes import Dtype
 from bench.core.case import Status
 from bench.core.suite import Sampling
 from bench.terminal.progress import TerminalDisplay, console
@@ -27,7 +28,7 @@ def test_without_a_terminal_each_case_is_one_line():
     display.begin(pair(), 1)
     display.advance(case())
     display.finish(case(), Status.OK, "")
-    display.finish(case("albert", dtype="float16"), Status.KILLED, "by SIGKILL")
+    display.finish(case("albert", dtype=Dtype.FLOAT16), Status.KILLED, "by SIGKILL")
     display.stop()
     assert out.file.getvalue().splitlines() == [
         "note: weights are [random]",
@@ -41,7 +42,7 @@ def test_on_a_terminal_the_current_case_is_seen_beside_the_bar(width):
     """Bar, cases done, time left and what is measured now, on one line; failures stay."""
     out = screen(terminal=True, width=width)
     display = TerminalDisplay(console=out)
-    display.start(pair(), Sampling(repeats=2))
+    display.start(pair(), Sampling(processes=2))
     display.begin(pair(), 1)
     display.finish(case(), Status.OK, "")
     display.finish(case("albert"), Status.FAILED, "broken")

@@ -7,6 +7,7 @@ from fakes import case, pair, write_run
 from rich.console import Console
 from tables import ALBERT, BERT, TIMES, outcome
 
+from bench.core.axes import Dtype
 from bench.stats.ratios import ratios
 from bench.stats.summary import summarise
 from bench.terminal.results import show_results
@@ -77,7 +78,7 @@ def test_without_room_spreads_give_way_before_the_models_part():
 
 def test_each_variant_has_a_section_and_what_is_equal_stands_once(tmp_path):
     """Parameters are the same in every dtype: the section of the second leaves them out."""
-    cases = [c for d in ("float32", "bfloat16") for c in pair(dtype=d)]
+    cases = [c for d in (Dtype.FLOAT32, Dtype.BFLOAT16) for c in pair(dtype=d)]
     run = write_run(
         tmp_path / "run",
         cases,

@@ -117,7 +117,7 @@ def test_two_processes_are_no_verdict_and_the_command_is_told():
     assert "may be slower or faster" in said(row)[0]
     found = to_know_more(table(row), table(row).assign(value=0.1, n=10))
     assert "takes about 3 processes" in found.text
-    assert found.command == "bench run latency --batch-size 1 --seq-len 128 --repeats 3"
+    assert found.command == "bench run latency --batch-size 1 --seq-len 128 --processes 3"
 
 
 def test_what_it_takes_is_told_in_minutes_and_with_the_run_s_options():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -15,6 +16,7 @@ from bench.core.metrics import metric
 from bench.plan.jobs import identity
 from bench.results.schema import RATIOS, SUMMARY
 from bench.runner.finalize import Outcome
+from bench.stats.analysis import Analysis
 
 BERT, ALBERT = "bert-base-uncased", "albert-base-v2"
 NO_HUB = (
@@ -84,12 +86,12 @@ def outcome(models: Sequence[str] = (BERT, ALBERT)) -> Outcome:
     for size, peaks in PEAKS.items():
         add("weight_bytes", Measure.MEMORY, size, COUNTED["weight_bytes"])
         add("peak_rss_bytes", Measure.MEMORY, size, peaks)
-    return Outcome(
-        Path("results/20261127-182636-f611a6"),
-        environment(),
-        pd.DataFrame(rows, columns=list(SUMMARY)),
-        pd.DataFrame(found, columns=list(RATIOS)),
-    )
+    directory = Path("results/20261127-182636-f611a6")
+    run: Any = SimpleNamespace(directory=directory, environment=environment())
+    analysis = Analysis(run)
+    analysis.__dict__["summary"] = pd.DataFrame(rows, columns=list(SUMMARY))
+    analysis.__dict__["ratios"] = pd.DataFrame(found, columns=list(RATIOS))
+    return Outcome(analysis)
 
 
 def environment() -> dict[str, Any]:

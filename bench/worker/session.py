@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import torch
 
 from bench.core.architecture import Model, Weights
 from bench.core.axes import Variant
@@ -31,9 +32,6 @@ from bench.plan.jobs import Job, Source
 from bench.worker.clock import Clock
 from bench.worker.loading import import_model_code, load
 from bench.worker.variants import require
-
-if TYPE_CHECKING:
-    import torch
 
 Emit = Callable[[Event], None]
 

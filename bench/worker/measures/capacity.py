@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 import psutil
+import torch
 
 from bench.core.case import Case
 from bench.core.errors import BenchError
@@ -28,8 +29,6 @@ def _measure(session: Session, case: Case) -> dict[str, float]:
     On the CPU that is the whole process with its libraries, as a container or a server would
     count it; on CUDA what its caching allocator holds.
     """
-    import torch
-
     limit = session.job.memory_limit
     # Imported below the limit, a library has been seen to ask for memory again and again, for ever.
     session.import_model_code(case)
@@ -57,8 +56,6 @@ def bound(device: str, limit: int | None, threads: int) -> None:
     torch's allocator, to the byte.
     """
     if device.startswith("cuda"):
-        import torch
-
         bound_cuda(torch.cuda, device, limit)
     elif limit is None:
         raise BenchError("the CPU's memory has no limit of its own: give --memory-limit")

@@ -6,6 +6,8 @@ parent has just read it to take its hash. A step ends when the device has finish
 
 from __future__ import annotations
 
+import torch
+
 from bench.core.case import Case
 from bench.worker.clock import since_process_start_s
 from bench.worker.loading import make_inputs
@@ -18,8 +20,6 @@ def measure(session: Session) -> None:
 
 
 def _measure(session: Session, case: Case) -> dict[str, float]:
-    import torch
-
     session.import_model_code(case)
     imported = since_process_start_s()
     device = {}

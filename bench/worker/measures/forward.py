@@ -6,7 +6,9 @@ import gc
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
 
 from bench.core.axes import REFERENCE, Cache, Compile, Variant
 from bench.core.case import Case, Compares, Workload
@@ -26,9 +28,6 @@ from bench.worker.numerics import assert_close
 from bench.worker.sampler import Limits, Sampler, Yardstick
 from bench.worker.session import Session
 from bench.worker.variants import build, require
-
-if TYPE_CHECKING:
-    import torch
 
 Key = tuple[str, Variant, int]
 CHECKED_TOKENS = 16
@@ -81,8 +80,6 @@ def load_engine(session: Session, cases: list[Case]) -> Loaded:
 
     Sameness does not change from process to process, so it is looked at in the first repeat.
     """
-    import torch
-
     first, seed = cases[0], session.job.seed
     require(first.variant, first.device)
     module = session.load(first, REFERENCE.with_head(first.variant.head))
@@ -195,7 +192,6 @@ def with_threads(forward: Callable[[], Any], case: Case) -> Callable[[], Any]:
     """
     if case.compares is not Compares.THREADS:
         return forward
-    import torch
 
     def threaded() -> Any:
         if torch.get_num_threads() != case.threads:
@@ -210,8 +206,6 @@ def energy(session: Session, case: Case, forward: Callable[[], object]) -> dict[
 
     Not with a cold L2: what empties it takes energy of its own.
     """
-    import torch
-
     if case.variant.cache is Cache.COLD:
         return {}
     device = gpu_of(case.device)
@@ -245,8 +239,6 @@ def sample(
     Returns all timed forwards by case, without the cases that failed, and the matrix products that
     were timed beside them.
     """
-    import torch
-
     job, device = session.job, cases[0].device
     try:
         product = gemm.product(device, cases[0].variant.dtype)

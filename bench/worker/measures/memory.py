@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
+import torch
+from torch.profiler import ProfilerActivity, profile
 
 from bench.core.axes import Variant
 from bench.core.case import Case
@@ -29,8 +31,6 @@ def measure(session: Session) -> None:
 
 
 def _measure(session: Session, case: Case) -> dict[str, float]:
-    import torch
-
     session.import_model_code(case)  # part of the libraries' baseline
     session.clock.synchronize()  # what a device's first use sets up in this process, likewise
     baseline = resident()
@@ -62,8 +62,6 @@ def _measure(session: Session, case: Case) -> dict[str, float]:
 
 def _cuda(forward: Callable[[], object], device: str) -> dict[str, float]:
     """Peaks of CUDA's caching allocator over one warm forward; activations are the rise in it."""
-    import torch
-
     forward()
     torch.cuda.synchronize(device)
     torch.cuda.empty_cache()
@@ -86,8 +84,6 @@ def peak_allocated_bytes(call: Callable[[], object]) -> int:
     The profiler sees each allocation and release of the allocator, temporaries inside operators
     included; tensors made before the call do not count.
     """
-    from torch.profiler import ProfilerActivity, profile
-
     with (
         _quiet_stderr(),
         profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler,

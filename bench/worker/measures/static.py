@@ -6,7 +6,11 @@ import gc
 from collections import Counter
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
 
 from bench.core.architecture import Weights
 from bench.core.case import Case
@@ -14,9 +18,6 @@ from bench.core.checkpoint_files import weight_files
 from bench.core.flops import forward_flops
 from bench.worker.loading import make_inputs
 from bench.worker.session import Session
-
-if TYPE_CHECKING:
-    import torch
 
 PARTS = {
     "embeddings": "embeddings",
@@ -108,8 +109,6 @@ def stored_parameters(module: torch.nn.Module) -> dict[str, int]:
 
 def applied_parameters(module: torch.nn.Module, inputs: dict[str, torch.Tensor]) -> dict[str, int]:
     """Parameters used by one forward, by part: a shared layer counts each time it is applied."""
-    import torch
-
     parts: Counter[str] = Counter()
     base = _base_of(module)
 
@@ -147,8 +146,6 @@ def weight_bytes(module: torch.nn.Module) -> dict[str, int]:
 
 def count_operators(module: torch.nn.Module, inputs: dict[str, torch.Tensor]) -> int:
     """Operators that one forward dispatches, views included, as the variant runs them."""
-    import torch
-    from torch.utils._python_dispatch import TorchDispatchMode
 
     class OperatorCounter(TorchDispatchMode):
         count: int = 0
@@ -168,9 +165,6 @@ def count_operators(module: torch.nn.Module, inputs: dict[str, torch.Tensor]) ->
 
 def count_flops(module: torch.nn.Module, inputs: dict[str, torch.Tensor]) -> int:
     """FLOPs of one forward in eager attention (torch's counter sees none in CPU SDPA)."""
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
-
     config: Any = module.config
     attention = config._attn_implementation  # noqa: SLF001 - it has no public getter
     module.set_attn_implementation("eager")  # type: ignore[operator]

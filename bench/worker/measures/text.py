@@ -11,7 +11,10 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+from transformers import AutoTokenizer
 
 from bench.core.case import Case, Workload
 from bench.core.errors import BenchError
@@ -23,9 +26,6 @@ from bench.worker import reference_gemm as gemm
 from bench.worker.measures.forward import Key, Loaded, checked, key_of, load_all, sample, settle
 from bench.worker.monitor import Reading
 from bench.worker.session import Session
-
-if TYPE_CHECKING:
-    import torch
 
 BATCHES = 64
 """Batches drawn in a repeat; rounds go through them in turn, and again."""
@@ -59,8 +59,6 @@ def measure(session: Session) -> None:
 
 def load_tokenizer(session: Session, model: str) -> Any:
     """The model's own tokenizer, cutting at the most tokens that the model takes."""
-    from transformers import AutoTokenizer
-
     case = next(c for c in session.job.cases if c.model == model)
     tokenizer = AutoTokenizer.from_pretrained(
         session.directory(case), local_files_only=True, trust_remote_code=False

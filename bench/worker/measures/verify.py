@@ -5,7 +5,10 @@ from __future__ import annotations
 import gc
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
 
 from bench.core.axes import Attention
 from bench.core.case import Case
@@ -13,9 +16,6 @@ from bench.core.errors import BenchError
 from bench.core.events import Verified
 from bench.worker.loading import make_inputs
 from bench.worker.session import Session
-
-if TYPE_CHECKING:
-    import torch
 
 SENTENCES = (
     "The capital of France is {mask}.",
@@ -43,9 +43,6 @@ def compare_with_plain(session: Session, case: Case) -> None:
 
     To the last bit, on the same device: both run the same operators on the same weights.
     """
-    import torch
-    from transformers import AutoModel
-
     plain = AutoModel.from_pretrained(
         session.directory(case),
         dtype=getattr(torch, case.variant.dtype.value),
@@ -66,8 +63,6 @@ def compare_with_plain(session: Session, case: Case) -> None:
 
 def check_same(model: str, ours: torch.Tensor, theirs: torch.Tensor) -> None:
     """Raise BenchError unless both outputs are numbers, and the same ones to the last bit."""
-    import torch
-
     if ours.isnan().any() or not torch.equal(ours, theirs):
         raise BenchError(
             f"{model} gives another output than AutoModel.from_pretrained: "
@@ -77,8 +72,6 @@ def check_same(model: str, ours: torch.Tensor, theirs: torch.Tensor) -> None:
 
 def output(module: torch.nn.Module, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
     """Run one forward; hidden states and, where there is one, the pooler's output, flat."""
-    import torch
-
     with torch.inference_mode():
         found = module(**inputs)
     parts = [found.last_hidden_state, getattr(found, "pooler_output", None)]
@@ -90,8 +83,6 @@ def fill_masks(directory: Path, device: str) -> list[dict[str, Any]]:
 
     Each entry has `text` and `predictions`, a list of `token` and `score`, the best first.
     """
-    from transformers import AutoModelForMaskedLM, AutoTokenizer
-
     try:
         tokenizer = AutoTokenizer.from_pretrained(
             directory, local_files_only=True, trust_remote_code=False
@@ -112,8 +103,6 @@ def fill_masks(directory: Path, device: str) -> list[dict[str, Any]]:
 
 
 def _fill_mask(tokenizer: Any, model: Any, sentence: str) -> dict[str, Any]:
-    import torch
-
     text = sentence.format(mask=tokenizer.mask_token)
     inputs = tokenizer(text, return_tensors="pt").to(model.device)
     place = inputs["input_ids"][0] == tokenizer.mask_token_id

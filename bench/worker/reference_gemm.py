@@ -1,10 +1,10 @@
-"""A fixed matrix product, timed in the same rounds as the models: what the machine gave just then.
+"""The reference GEMM: a matrix product of fixed size, timed in the same rounds as the models.
 
-A forward's speed as a share of this product's moves little when other programs take a part of the
+A forward's speed as a share of this one's moves little when other programs take a part of the
 machine from both. On one thread both are taken in CPU seconds, in which nobody waits for a core: on
 a 2-core machine with a load of 3, processes of one case then differ by 1 % (sd) and in wall seconds
 by 10 %. Several threads wait for each other while their CPU time runs on, and a CUDA device has
-none, so there wall seconds are taken. It is no share of a peak: a product of this size reaches most
+none, so there wall seconds are taken. It is no share of a peak: a GEMM of this size reaches most
 of one, not all.
 """
 
@@ -29,12 +29,12 @@ that takes far longer than its launch."""
 
 
 def flops(device: str) -> int:
-    """FLOPs of the product on a device, 2 per multiply-add."""
+    """FLOPs of the reference GEMM on a device, 2 per multiply-add."""
     return 2 * math.prod(_shape(device))
 
 
-def product(device: str, dtype: Dtype) -> Callable[[], torch.Tensor]:
-    """A call that does the product once, always on the same numbers and into the same place."""
+def work(device: str, dtype: Dtype) -> Callable[[], torch.Tensor]:
+    """A call that does it once, always on the same numbers and into the same place."""
     kind = getattr(torch, dtype.value, torch.float32)
     if not (isinstance(kind, torch.dtype) and kind.is_floating_point):
         kind = torch.float32
@@ -50,16 +50,16 @@ def share(
     case: Case,
     forward_flops: Callable[[int], int],
     forwards: Sequence[Sample],
-    products: Sequence[Sample],
+    gemms: Sequence[Sample],
 ) -> dict[str, float]:
-    """The metric `gemm_share`: FLOPs a second of forwards over those of the product.
+    """The metric `gemm_share`: FLOPs a second of forwards over those of the GEMM.
 
     Median over rounds, of the fastest of each in a round; `forward_flops` takes a round's number.
-    Nothing where no round has both. Where numbers of threads are compared, the product has all.
+    Nothing where no round has both. Where numbers of threads are compared, the GEMM has all.
     """
     alone = case.threads == 1 and case.compares is not Compares.THREADS
     column = "cpu_s" if case.device == "cpu" and alone else "wall_s"
-    ours, theirs = _fastest(forwards, column), _fastest(products, column)
+    ours, theirs = _fastest(forwards, column), _fastest(gemms, column)
     unit = flops(case.device)
     logs = [
         math.log(forward_flops(number) / ours[number] * theirs[number] / unit)

@@ -60,13 +60,13 @@ class Limits:
     precision: float
 
 
-YARDSTICK = "(yardstick)"
-YARDSTICK_BLOCK = 3
-"""Samples of a yardstick in a round, of which the fastest counts: a tenth of a round or less."""
+REFERENCE_GEMM = "(reference GEMM)"
+GEMM_BLOCK = 3
+"""Samples of it in a round, of which the fastest counts: a tenth of a round or less."""
 
 
 @dataclass
-class Yardstick:
+class ReferenceGemm:
     """A fixed piece of work, run at the start of each round; `samples` keeps every run of it."""
 
     work: Forward
@@ -81,7 +81,7 @@ class Sampler:
     rng: random.Random
     limits: Limits
     watch: Watch | None = None
-    yardstick: Yardstick | None = None
+    reference: ReferenceGemm | None = None
     before: Mapping[str, Callable[[], object]] = field(default_factory=dict)
     """By name, what is called before each forward and belongs to no time."""
     _last: str = field(default="", init=False)
@@ -135,18 +135,18 @@ class Sampler:
         if self.watch is not None:
             self.watch.begin()
         fixed: list[Running] = []
-        if self.yardstick is not None:
+        if self.reference is not None:
             # Under a name of its own, so that it is a switch and the next model's forward as well.
-            fixed = self._block(YARDSTICK, self.yardstick.work, YARDSTICK_BLOCK, count)
+            fixed = self._block(REFERENCE_GEMM, self.reference.work, GEMM_BLOCK, count)
         running = {name: self._block(name, forwards[name], size, count) for name in order}
         self.clock.synchronize()
-        products = self._read(fixed)
+        gemms = self._read(fixed)
         blocks = {name: self._read(block) for name, block in running.items()}
         if self.watch is not None and not self.watch.end(count):
-            products = _invalid(products)
+            gemms = _invalid(gemms)
             blocks = {name: _invalid(block) for name, block in blocks.items()}
-        if self.yardstick is not None:
-            self.yardstick.samples.extend(products)
+        if self.reference is not None:
+            self.reference.samples.extend(gemms)
         return blocks
 
     def _spent(self, began: int, *, kept: bool) -> bool:

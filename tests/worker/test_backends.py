@@ -440,7 +440,7 @@ def test_threads_are_set_where_they_are_compared():
     assert seen == [before + 1, before + 1]
 
 
-def test_where_numbers_of_threads_are_compared_the_matrix_product_has_all_of_them(monkeypatch):
+def test_where_numbers_of_threads_are_compared_the_reference_gemm_has_all_of_them(monkeypatch):
     """Not those that the last model of the round before happened to have."""
     before, seen, product = torch.get_num_threads(), [], torch.mm
 

@@ -1,4 +1,4 @@
-"""The matrix product that is timed beside the models, and the share of its speed."""
+"""The reference GEMM that is timed beside the models, and the share of its speed."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import torch
 from fakes import case, job, of, pair, values
 
 from bench.core.architecture import Model
+from bench.core.axes import Dtype
 from bench.core.events import Gemm, Phase, Sample, Samples
 from bench.core.flops import forward_flops
 from bench.runner.process import ProcessLauncher
 from bench.worker import reference_gemm as gemm
 from bench.worker.clock import SystemClock
 from bench.worker.measures import forward
-from bench.worker.sampler import YARDSTICK_BLOCK, Limits, Sampler, Yardstick
+from bench.worker.sampler import GEMM_BLOCK, Limits, ReferenceGemm, Sampler
 from bench.worker.session import Session
 
 
@@ -28,9 +29,9 @@ def timed(walls, cpus=None, phase=Phase.SAMPLE):
     ]
 
 
-def share(one, forwards, products):
-    """The share of a case whose forward has as many FLOPs as the product."""
-    return gemm.share(one, lambda _: gemm.flops("cpu"), forwards, products)
+def share(one, forwards, gemms):
+    """The share of a case whose forward has as many FLOPs as the GEMM."""
+    return gemm.share(one, lambda _: gemm.flops("cpu"), forwards, gemms)
 
 
 def test_a_forward_that_takes_twice_as_long_has_half_the_speed():
@@ -39,7 +40,7 @@ def test_a_forward_that_takes_twice_as_long_has_half_the_speed():
 
 
 def test_load_that_takes_from_both_leaves_the_share():
-    """Each round is set against its own product, so rounds may differ as they like."""
+    """Each round is set against its own GEMM, so rounds may differ as they like."""
     pace = [1.0, 3.0, 0.7, 9.0]
     found = share(case(threads=2), timed([0.2 * p for p in pace]), timed([0.1 * p for p in pace]))
     assert found["gemm_share"] == pytest.approx(0.5)
@@ -48,43 +49,43 @@ def test_load_that_takes_from_both_leaves_the_share():
 @pytest.mark.parametrize(("threads", "wanted"), [(1, 0.5), (2, 0.25)])
 def test_waiting_for_a_core_does_not_count_on_one_thread(threads, wanted):
     """CPU seconds on one thread; wall seconds where CPU time runs on while threads wait."""
-    forwards, products = timed([0.4] * 3, [0.2] * 3), timed([0.1] * 3)
-    assert share(case(threads=threads), forwards, products)["gemm_share"] == pytest.approx(wanted)
+    forwards, gemms = timed([0.4] * 3, [0.2] * 3), timed([0.1] * 3)
+    assert share(case(threads=threads), forwards, gemms)["gemm_share"] == pytest.approx(wanted)
 
 
 def test_only_the_fastest_samples_of_rounds_that_can_be_used_count():
-    """Cold, disturbed and slower runs are left out, and so is a round without a product."""
+    """Cold, invalid and slower runs are left out, and so is a round without a GEMM."""
     forwards = [*timed([9.0], phase=Phase.SWITCH), *timed([0.3]), *timed([0.2, 7.0])]
-    products = [*timed([8.0], phase=Phase.SWITCH), *timed([0.1])]
-    assert share(case(), forwards, products)["gemm_share"] == pytest.approx(0.5)
+    gemms = [*timed([8.0], phase=Phase.SWITCH), *timed([0.1])]
+    assert share(case(), forwards, gemms)["gemm_share"] == pytest.approx(0.5)
     assert share(case(), forwards, timed([0.1], phase=Phase.INVALID)) == {}
 
 
-def test_the_product_is_what_its_flops_say():
+def test_the_reference_gemm_is_what_its_flops_say():
     """2 per multiply-add, in the dtype of the case; a dtype that is no float's is float32."""
     rows, inner, columns = gemm.SHAPES["cpu"]
     assert gemm.flops("cpu") == 2 * rows * inner * columns
-    out = gemm.product("cpu", "bfloat16")()
+    out = gemm.work("cpu", Dtype.BFLOAT16)()
     assert (tuple(out.shape), out.dtype) == ((rows, columns), torch.bfloat16)
-    assert gemm.product("cpu", "int8")().dtype == torch.float32
+    assert gemm.work("cpu", Dtype.INT8)().dtype == torch.float32
 
 
-def test_products_stand_at_the_start_of_each_round(clock):
+def test_the_reference_gemm_stands_at_the_start_of_each_round(clock):
     """A block of them in every round, after which each model's first forward is a switch."""
-    products = Yardstick(clock.forward(0.01))
-    sampler = Sampler(clock, random.Random(0), Limits(2.0, 0.0), yardstick=products)
+    gemms = ReferenceGemm(clock.forward(0.01))
+    sampler = Sampler(clock, random.Random(0), Limits(2.0, 0.0), reference=gemms)
     samples = sampler.rounds({"a": clock.forward(0.1)}, {"a": 0.1})["a"]
     rounds = {t.round for t in samples}
     for number in rounds:
-        block = [t for t in products.samples if t.round == number]
-        assert [t.phase for t in block] == [Phase.SWITCH] + [Phase.SAMPLE] * YARDSTICK_BLOCK
+        block = [t for t in gemms.samples if t.round == number]
+        assert [t.phase for t in block] == [Phase.SWITCH] + [Phase.SAMPLE] * GEMM_BLOCK
         forwards = [t for t in samples if t.round == number]
         assert forwards[0].phase is Phase.SWITCH
         assert block[-1].at_s < forwards[0].at_s
-    assert {t.round for t in products.samples} == rounds
+    assert {t.round for t in gemms.samples} == rounds
 
 
-def test_a_disturbed_round_disturbs_its_products(clock):
+def test_an_invalid_round_makes_its_gemms_invalid(clock):
     """They were run while the machine slept as well."""
 
     class Sleeps:
@@ -94,25 +95,25 @@ def test_a_disturbed_round_disturbs_its_products(clock):
         def end(self, number):
             return number > 1
 
-    products = Yardstick(clock.forward(0.01))
-    sampler = Sampler(clock, random.Random(0), Limits(2.0, 0.0), Sleeps(), products)
+    gemms = ReferenceGemm(clock.forward(0.01))
+    sampler = Sampler(clock, random.Random(0), Limits(2.0, 0.0), Sleeps(), gemms)
     sampler.rounds({"a": clock.forward(0.1)}, {"a": 0.1})
-    assert {t.phase for t in products.samples if t.round == 1} == {Phase.INVALID}
-    assert Phase.SAMPLE in {t.phase for t in products.samples if t.round == 2}
+    assert {t.phase for t in gemms.samples if t.round == 1} == {Phase.INVALID}
+    assert Phase.SAMPLE in {t.phase for t in gemms.samples if t.round == 2}
 
 
-def test_a_worker_keeps_its_products_and_says_the_share():
-    """A real worker: products of every round of the group, and the share that they make."""
+def test_a_worker_keeps_its_gemms_and_says_the_share():
+    """A real worker: gemms of every round of the group, and the share that they make."""
     work = job(pair(seq_len=8))
     events = list(ProcessLauncher().run(work, 120))
-    (products,) = of(Gemm, events)
-    assert products.group == work.cases[0].group
+    (gemms,) = of(Gemm, events)
+    assert gemms.group == work.cases[0].group
     for one in work.cases:
         (rows,) = [e.rows for e in of(Samples, events) if e.case == one.id]
         share = values(events, one.id)["gemm_share"]
         arch = next(m for m in work.models if m.name == one.model).architecture
         counted = forward_flops(arch, one.workload)
-        again = gemm.share(one, lambda _, n=counted: n, rows, products.rows)
+        again = gemm.share(one, lambda _, n=counted: n, rows, gemms.rows)
         assert share == pytest.approx(again["gemm_share"])
         assert share > 0
 
@@ -122,5 +123,5 @@ def test_a_model_of_unknown_architecture_has_no_share():
     one = case()
     unknown = job([one], models=(Model("bert", "owner/bert"),))
     session = Session(unknown, lambda _: None, SystemClock())
-    products = Yardstick(lambda: None, timed([0.1]))
-    assert forward.share(session, one, timed([0.1]), products) == {}
+    gemms = ReferenceGemm(lambda: None, timed([0.1]))
+    assert forward.share(session, one, timed([0.1]), gemms) == {}

@@ -25,7 +25,7 @@ from bench.worker.l2_flush import flusher
 from bench.worker.loading import make_inputs
 from bench.worker.monitor import Reading, RoundWatch
 from bench.worker.numerics import assert_close
-from bench.worker.sampler import Limits, Sampler, Yardstick
+from bench.worker.sampler import Limits, ReferenceGemm, Sampler
 from bench.worker.session import Session
 from bench.worker.variants import build, require
 
@@ -78,7 +78,7 @@ def load_all(session: Session) -> dict[Key, Loaded]:
 def load_engine(session: Session, cases: list[Case]) -> Loaded:
     """Load the model and make its variant; the reference's outputs are taken before.
 
-    Sameness does not change from process to process, so it is looked at in the first repeat.
+    Numerics do not change from process to process, so they are checked in the first one.
     """
     first, seed = cases[0], session.job.seed
     require(first.variant, first.device)
@@ -131,11 +131,11 @@ def measure_group(session: Session, engines: dict[Key, Loaded], cases: list[Case
         return forwards[case.id]
 
     before = Reading.now()
-    found, products = sample(session, cases, prepare)
+    found, gemms = sample(session, cases, prepare)
     disturbed = Reading.now().metrics(before)
     for case in cases:
         if case.id in found:
-            values = facts[case.id] | disturbed | share(session, case, found[case.id], products)
+            values = facts[case.id] | disturbed | share(session, case, found[case.id], gemms)
             try:
                 values |= energy(session, case, forwards[case.id])
             except Exception as error:  # noqa: BLE001 - see load_all
@@ -146,7 +146,7 @@ def measure_group(session: Session, engines: dict[Key, Loaded], cases: list[Case
 
 
 def checked(session: Session, loaded: Loaded, case: Case) -> dict[str, float]:
-    """Run a case's forward once and hold it against the reference; metrics of what was seen.
+    """Run a case's forward once and compare it with the reference; metrics of what was seen.
 
     Nothing is run or seen where there is no reference's output (later processes).
     Raises BenchError when its output is not the reference's.
@@ -217,14 +217,14 @@ def energy(session: Session, case: Case, forward: Callable[[], object]) -> dict[
 
 
 def share(
-    session: Session, case: Case, found: list[Sample], products: list[Sample]
+    session: Session, case: Case, found: list[Sample], gemms: list[Sample]
 ) -> dict[str, float]:
-    """How fast the case ran beside the matrix product; nothing where its FLOPs are not known."""
+    """How fast the case ran beside the reference GEMM; nothing where its FLOPs are not known."""
     arch = session.named(case.model)[0].architecture
     if arch is None:
         return {}
     counted = forward_flops(arch, case.workload, case.variant.head)
-    return gemm.share(case, lambda _: counted, found, products)
+    return gemm.share(case, lambda _: counted, found, gemms)
 
 
 def sample(
@@ -236,13 +236,13 @@ def sample(
     """Warm up and sample one workload; a case that fails leaves the others to go on.
 
     `prepare` makes a case's forward; `begin_round` hears the number of each round as it begins.
-    Returns all timed forwards by case, without the cases that failed, and the matrix products that
-    were timed beside them.
+    Returns all timed forwards by case, without the cases that failed, and the runs of the reference
+    GEMM that were timed beside them.
     """
     job, device = session.job, cases[0].device
     try:
-        product = gemm.product(device, cases[0].variant.dtype)
-        yardstick = Yardstick(with_threads(product, replace(cases[0], threads=job.threads)))
+        work = gemm.work(device, cases[0].variant.dtype)
+        reference = ReferenceGemm(with_threads(work, replace(cases[0], threads=job.threads)))
         watch = RoundWatch(session.clock, gpu=gpu_of(device))
     except Exception as error:  # noqa: BLE001 - see load_all
         session.failed(cases, error)
@@ -253,7 +253,7 @@ def sample(
         random.Random(f"{job.seed}/{job.repeat}/{cases[0].group}"),  # noqa: S311 - an order, not a key
         Limits(job.budget_s * len(cases), job.precision / 2),
         watch,
-        yardstick,
+        reference,
         flushes,
     )
     forwards: dict[str, Callable[[], object]] = {}
@@ -279,12 +279,12 @@ def sample(
             session.failed([c for c in cases if c.id in forwards], error)
             return {}, []
     session.rounds(cases[0].group, watch.rows)
-    session.gemm(cases[0].group, yardstick.samples)
+    session.gemm(cases[0].group, reference.samples)
     timed = {name: warm[name] + samples[name] for name in forwards}
     spent = {
         "forwards_s": sum(t.wall_s for one in timed.values() for t in one),
-        "gemm_s": sum(t.wall_s for t in yardstick.samples),
+        "gemm_s": sum(t.wall_s for t in reference.samples),
     }
     for name, seconds in spent.items():
         session.spent[name] = session.spent.get(name, 0.0) + seconds
-    return timed, yardstick.samples
+    return timed, reference.samples

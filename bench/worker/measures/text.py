@@ -85,13 +85,13 @@ def _measure_group(
         case.id: [_encode(tokenizers[case.model], lines, case.device) for lines in drawn]
         for case in cases
     }
-    found, products, facts = sample_batches(session, engines, batches, cases)
+    found, gemms, facts = sample_batches(session, engines, batches, cases)
     disturbed = Reading.now().metrics(before)
     for case in cases:
         if case.id not in found:
             continue
         values = rates(found[case.id], batches[case.id])
-        values |= _share(session, case, found[case.id], batches[case.id], products)
+        values |= _share(session, case, found[case.id], batches[case.id], gemms)
         values["tokenize_time"] = statistics.median(t.wall_s for t in tokenized[case.id])
         if session.job.repeat == 1:  # counted, so once is enough
             values |= lengths(tokenizers[case.model], text)
@@ -108,7 +108,7 @@ def sample_batches(
 ) -> tuple[dict[str, list[Sample]], list[Sample], dict[str, dict[str, float]]]:
     """Sample forwards of which each round takes its own batch, the same one of all cases.
 
-    Returns all timed forwards by case, the matrix products beside them, and metrics by case.
+    Returns all timed forwards by case, the reference GEMM's beside them, and metrics by case.
     """
     turn = [0]  # which batch the forwards of this round take
     facts: dict[str, dict[str, float]] = {}
@@ -128,21 +128,21 @@ def sample_batches(
     def begin_round(number: int) -> None:
         turn[0] = number % BATCHES
 
-    found, products = sample(session, cases, prepare, begin_round)
-    return found, products, facts
+    found, gemms = sample(session, cases, prepare, begin_round)
+    return found, gemms, facts
 
 
 def _share(
-    session: Session, case: Case, found: list[Sample], batches: list[Batch], products: list[Sample]
+    session: Session, case: Case, found: list[Sample], batches: list[Batch], gemms: list[Sample]
 ) -> dict[str, float]:
-    """How fast the case ran beside the matrix product, each batch with its own padded length."""
+    """How fast the case ran beside the reference GEMM, each batch with its own padded length."""
     arch = session.named(case.model)[0].architecture
     if arch is None:
         return {}
     shapes = [batch.inputs["input_ids"].shape for batch in batches]
     head = case.variant.head
     counted = [forward_flops(arch, Workload(*map(int, shape)), head) for shape in shapes]
-    return gemm.share(case, lambda n: counted[n % BATCHES], found, products)
+    return gemm.share(case, lambda n: counted[n % BATCHES], found, gemms)
 
 
 def _tokenize_in_turn(

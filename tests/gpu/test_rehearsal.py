@@ -17,7 +17,7 @@ pytestmark = [
 RUN = Path(kit.__file__).with_name("run.sh")
 NOT_ON_A_CPU = {"cold_l2"}
 JUDGES = {"crosscheck", "selftest"}
-"""Steps that judge times, and may fail on a machine that others use."""
+"""Steps that judge times: on a machine that others use they may fail, or take too long."""
 HANGS = 'add hangs 1\nstep_hangs() { sleep 600; }\nORDER=(hangs "${ORDER[@]:0:${#ORDER[@]}-1}")\n'
 """A step that never ends, before all others."""
 
@@ -43,7 +43,7 @@ def test_every_step_runs_after_one_that_hangs(out):
     states = {s["step"]: s["state"] for s in steps}
     assert states.pop("hangs") == "cut"
     for name in JUDGES:
-        assert states.pop(name) in ("ok", "failed", "skipped")
+        assert states.pop(name) in ("ok", "failed", "cut")
     assert {name for name, state in states.items() if state == "skipped"} == NOT_ON_A_CPU
     bad = [s for s in steps if states.get(s["step"], "ok") not in ("ok", "skipped")]
     assert not bad

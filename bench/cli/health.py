@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from bench import __version__
@@ -11,8 +13,20 @@ verbs = typer.Typer()
 
 
 @verbs.command()
-def selftest(device: Device = "cpu") -> None:
+def selftest(
+    device: Device = "cpu",
+    coverage: Annotated[  # noqa: FBT002 - typer makes a flag of it
+        bool,
+        typer.Option(
+            "--coverage", help="Simulate runs on recorded noise instead: how often are we right?"
+        ),
+    ] = False,
+) -> None:
     """Measure the harness: overhead, a known delay, a known allocation, an A/A test on --device."""
+    if coverage:
+        from bench.checks import coverage as simulation
+
+        raise typer.Exit(simulation.main())
     from bench.checks import selftest as checks
 
     raise typer.Exit(checks.main(device))

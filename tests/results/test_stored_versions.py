@@ -7,12 +7,22 @@ from pathlib import Path
 
 import pytest
 
+from bench.compare import stored_runs
+from bench.compare.findings import Verdict
+from bench.compare.history import courses
+from bench.compare.judgement import compare
+from bench.compare.thresholds import Thresholds
+from bench.core.case import Status
 from bench.core.errors import UsageError
+from bench.report import write_report
 from bench.results import store as records
 from bench.results.schema import BATCHED, RAW
+from bench.runner.resume import carry_over, whole_processes
+from bench.stats.analysis import Analysis
 
 RUNS = Path(__file__).parent.parent / "data" / "a393199"
 """A complete and an interrupted run as commit a393199 wrote them."""
+BASELINES = Path(__file__).parent.parent.parent / "results" / "baselines"
 
 
 @pytest.fixture(params=["complete", "interrupted"])
@@ -119,3 +129,62 @@ def test_an_old_and_a_new_name_of_one_column_are_refused(stored):
     rewrite(stored / "samples.csv", lambda row: {**row, "process": row["repeat"]})
     with pytest.raises(UsageError, match="two columns 'process'"):
         records.read_run(stored)
+
+
+def test_an_interrupted_run_of_a393199_can_be_taken_up(stored):
+    """What is whole is carried over under the names of today, and nothing else is needed."""
+    run = whole_processes(records.read_run(stored))
+    writer = records.open_run(stored, resume=True)
+    done, processes = carry_over(run, writer)
+    writer.close()
+    again = records.read_run(stored)
+    assert again.damage == ()
+    assert set(again.cases["case"]) == set(done)
+    assert again.samples.equals(run.samples.reset_index(drop=True))
+    assert "process" in (stored / "samples.csv").read_text(encoding="utf-8").splitlines()[0]
+    for case, status in done.items():
+        wanted = again.cases.set_index("case").loc[case, "processes"]
+        assert status is not Status.OK or len(processes[case]) >= wanted
+
+
+def test_a_run_of_a393199_is_evaluated_by_todays_rules(stored):
+    """Values lie within their bounds, rows say how many processes they are of, nothing is odd."""
+    analysis = Analysis.read(stored)
+    assert len(analysis.summary)
+    assert (analysis.summary["processes"] >= 1).all()
+    for table, value in ((analysis.summary, "value"), (analysis.ratios, "ratio")):
+        known = table.dropna(subset=["low", "high"])
+        assert len(known)
+        assert (known["low"] <= known[value] * (1 + 1e-9)).all()
+        assert (known[value] <= known["high"] * (1 + 1e-9)).all()
+    assert not [text for text in analysis.sanity if "fault of this tool" in text]
+
+
+def test_runs_of_a393199_are_compared(stored):
+    """Against itself, a run has changed in nothing."""
+    figures = stored_runs.read(stored)
+    found = compare(figures, figures, Thresholds(0.05)).findings
+    assert found
+    assert not {f.verdict for f in found} & {Verdict.CHANGED, Verdict.MISSING, Verdict.SLOWER}
+
+
+def test_runs_of_a393199_stand_in_a_history():
+    """Their exact figures have a course."""
+    found, _ = courses([RUNS / "complete", RUNS / "interrupted"], "stored_parameters")
+    both = [course for course in found if len(course.values) == 2]
+    assert {course.values[0] / course.values[1] for course in both} == {1.0}
+
+
+def test_a_run_of_a393199_has_a_page(stored, tmp_path):
+    """With its numbers and, for the interrupted one, what is missing."""
+    page = write_report([stored], tmp_path / "page").read_text(encoding="utf-8")
+    assert "albert-base-v2" in page
+    assert (tmp_path / "page" / "figures").is_dir()
+
+
+@pytest.mark.parametrize("name", ["variants"])
+def test_baselines_of_the_repository_are_read(name):
+    """A baseline is a run of its time, kept without its bulk."""
+    figures = stored_runs.read(BASELINES / name)
+    assert figures.figures
+    assert figures.ratios

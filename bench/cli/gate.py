@@ -164,6 +164,13 @@ def noise(
             "where it was interrupted).",
         ),
     ] = False,
+    recorded: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            metavar="DIR",
+            help="Instead: simulate gate runs on the pairs that a study recorded there.",
+        ),
+    ] = None,
     sessions: Annotated[int, typer.Option(help="With --study: pairs per slowdown.")] = 40,
     gate_runs: Annotated[int, typer.Option(help="With --study: real runs of the gate.")] = 40,
     model: CheckedModels = [],  # noqa: B006
@@ -175,6 +182,11 @@ def noise(
     seed: Annotated[int, typer.Option(help="Seed of inputs and of the order in rounds.")] = 0,
 ) -> None:
     """Time equal sides here: the smallest regression this machine can gate on, and in what time."""
+    if recorded is not None:
+        idle = {param.name for param in context.command.params} - {"recorded", "clock", "seed"}
+        _refuse_idle(context, idle, "with --recorded")
+        _simulate(recorded, clock or JudgedClock.CPU, seed)
+        return
     from bench.gate.cases import Asked
 
     asked = Asked(
@@ -204,6 +216,15 @@ def _noise(asked: Asked, pairs: int, clock: JudgedClock, timeout_s: float, seed:
     note = _progress().note
     recorded = aa_noise.record(asked, pairs, RESULTS / "noise", timeout_s, seed, note)
     console().print(aa_noise.show(recorded, clock), markup=False, soft_wrap=True)
+
+
+def _simulate(directory: Path, clock: JudgedClock, seed: int) -> None:
+    """Simulate gate runs on the pairs of a study that was kept; nothing is measured."""
+    from bench.gate import study, study_report
+    from bench.terminal.progress import console
+
+    page = study_report.report(*study.read_study(directory), clock, seed)
+    console().print(page, markup=False, soft_wrap=True)
 
 
 def _study(

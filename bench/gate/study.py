@@ -175,6 +175,19 @@ class Study:
         }
 
 
+def read_study(directory: Path) -> tuple[pd.DataFrame, Facts]:
+    """The pairs and facts of a study that was kept; UsageError where there is none."""
+    path = directory / FACTS
+    try:
+        facts = Facts(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(f"{path} cannot be read as a study's facts: {error}") from None
+    pairs = records.read_table(directory, "pairs")
+    if pairs.empty:
+        raise UsageError(f"{directory} has no pairs: give the directory of a study, with pairs.csv")
+    return pairs, facts
+
+
 def missing(cases: Sequence[Timed], done: pd.DataFrame, pair: int) -> list[Timed]:
     """The cases of a pair that are not recorded yet: it may have been interrupted within."""
     recorded = set(done.loc[done["pair"] == pair, "case"])

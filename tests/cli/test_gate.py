@@ -54,6 +54,8 @@ def test_options_without_effect_are_refused(tmp_path, command, told):
         (("--timeout", "-1"), "--timeout is -1"),
         (("--study", "--timeout", "nan"), "--timeout is nan"),
         (("--study", "--gate-runs", "-3"), "--gate-runs is -3"),
+        (("--recorded", "nowhere"), "cannot be read as a study's facts"),
+        (("--recorded", "nowhere", "--pairs", "6"), "--pairs has no effect with --recorded"),
     ],
 )
 def test_a_study_of_noise_with_wrong_options_is_refused(tmp_path, options, told):

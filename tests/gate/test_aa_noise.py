@@ -201,3 +201,15 @@ def test_an_interrupted_pair_is_completed():
     done = pd.DataFrame({"pair": [1, 1, 2], "case": [*CASES[:2], CASES[0]]})
     assert [one.id for one in study.missing(cases, done, 1)] == list(CASES[2:])
     assert study.missing(cases, done, 3) == cases
+
+
+def test_a_kept_study_is_read_back(tmp_path):
+    """Its pairs and its facts are all that the simulated table needs; anything else is refused."""
+    writer = records.open_run(tmp_path / "study")
+    writer.append("pairs", made_up(sessions=2).to_dict("records"))
+    writer.close()
+    with pytest.raises(UsageError, match=study.FACTS):
+        study.read_study(tmp_path / "study")
+    records.write_json(tmp_path / "study" / study.FACTS, asdict(study.Facts(units={"a": 0.1})))
+    pairs, facts = study.read_study(tmp_path / "study")
+    assert (set(pairs["case"]), facts.units) == (set(CASES), {"a": 0.1})

@@ -104,7 +104,8 @@ class Study:
 
     def _terms(self, kept: Mapping[str, Any]) -> dict[str, Any]:
         """The terms of this study; UsageError where it was begun with others, for it would mix."""
-        own = {**asdict(self.asked), "clock": self.clock.column, "seed": self.seed}
+        asked = {**asdict(self.asked), "dtype": self.asked.dtype.value}
+        own = {**asked, "clock": self.clock.column, "seed": self.seed}
         terms: dict[str, Any] = json.loads(json.dumps(own))  # as they are read back
         for name, value in terms.items():
             if kept and kept.get(name) != value:

@@ -44,7 +44,7 @@ Gate runs are simulated ({TRIALS:,} for each figure) by drawing recorded pairs w
 case, any, is slowed and the others are equal. *red* is the share of runs that call a case slower
 (with a slowdown: that case), *unknown* the share that reach no verdict on some case. *Spread of all
 pairs*: the slowdown is taken to be exactly what it should be and the spread to be that of all pairs
-of a case, with either sign, so that the luck of a few pairs does not shift it. The last two columns
+of a case, with either sign, so that chance in a few pairs does not shift it. The last two columns
 are what pytest-benchmark's `--benchmark-compare-fail=mean:5%` makes of the same forwards by wall
 time: against the mean of another session, and (better than that rule ever has it) against the mean
 of the other side, sampled in turn."""

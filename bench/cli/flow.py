@@ -32,6 +32,7 @@ from bench.terminal import plan
 from bench.terminal.progress import TerminalDisplay
 
 if TYPE_CHECKING:
+    from bench.runner.prepare import Prepared
     from bench.stats.analysis import Analysis
 
 BUSY = 0.5
@@ -97,7 +98,7 @@ def log(text: str) -> None:
 
 
 def _measure(
-    prepared: Any,
+    prepared: Prepared,
     writer: records.RunWriter,
     environment: dict[str, Any],
     done: dict[str, Status],
@@ -109,7 +110,7 @@ def _measure(
     display, stop = TerminalDisplay(), StopRequest()
     runner = make_runner(prepared, writer, display)
     runner.stopping, runner.done, runner.repeats = stop, done, processes
-    with stop.heard():
+    with stop.handling_signals():
         environment["run"]["state"] = "running"  # until all is summed up, again after a resume
         writer.write_environment(environment)
         for table in records.RAW:  # every file is there from the start, if only as its first line
@@ -123,7 +124,7 @@ def _measure(
         except KeyboardInterrupt:
             state = "interrupted"
         except OSError as error:  # no process could be started, or no temporary file be made
-            raise OutputError(f"cannot go on: {error}. {writer.way_on()}") from error
+            raise OutputError(f"cannot go on: {error}. {writer.resume_hint()}") from error
         finally:
             display.stop()
         before = environment.get("time_spent") or {}

@@ -12,7 +12,7 @@ import typer.core
 
 from bench.cli import gate, health, report, run, show
 from bench.core.errors import BenchError, OutputError, UsageError
-from bench.runner.signals import fall_silent
+from bench.runner.signals import detach_stdio
 
 CommandLineError: Any = next(
     c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException"
@@ -69,7 +69,7 @@ def _report_last(text: str) -> None:
     with suppress(OSError):
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
-    fall_silent()  # what is still buffered has nowhere to go, and the exit would report that
+    detach_stdio()  # what is still buffered has nowhere to go, and the exit would report that
 
 
 if __name__ == "__main__":

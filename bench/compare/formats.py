@@ -17,13 +17,15 @@ from xml.etree import ElementTree as ET
 import typer
 
 from bench.compare.findings import Comparison, Finding, Verdict, as_percent
-from bench.core.axes import Variant
+from bench.core.axes import AXES, Variant
 from bench.core.case import COMPARED
 from bench.terminal.progress import console
 from bench.wording.numbers import plain, quantity, ratio_of, times
 
 COLUMNS = ("verdict", "case", "metric", "baseline", "candidate", "ratio", "note")
-CASE_PARTS = ("suite", "model", "device", "dtype", "attention", "threads", "batch", "tokens")
+NAMED = tuple(axis.name for axis in AXES if axis.always)
+"""The axes that every id names."""
+CASE_PARTS = ("suite", "model", "device", *NAMED, "threads", "batch", "tokens")
 """What the parts of a case's id are (`Case.id`)."""
 NO_XML = re.compile(r"\x1b\[[0-9;]*m|[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold, however it is escaped, and the colours that such characters begin."""
@@ -88,7 +90,7 @@ def readable(case: str) -> str:
         return case
     part = dict(zip(CASE_PARTS, parts, strict=True))
     usual = ("cpu", *Variant().compared)
-    variant = [x for x, u in zip(parts[2:5], usual, strict=True) if x != u]
+    variant = [x for x, u in zip(parts[2 : 3 + len(NAMED)], usual, strict=True) if x != u]
     if part["threads"].startswith(COMPARED):
         variant.append(part["threads"].removeprefix(COMPARED))
     where = f" ({' '.join(variant)})" if variant else ""

@@ -128,14 +128,14 @@ class RunWriter:
             yield
         except OSError as error:
             what = f"cannot write to {self.directory}: {error.strerror or error}"
-            raise OutputError(f"{what}. {self.way_on()}") from error
+            raise OutputError(f"{what}. {self.resume_hint()}") from error
 
-    def way_on(self) -> str:
-        """What is kept of a run that has to end early, and what to type when that is mended."""
+    def resume_hint(self) -> str:
+        """What is kept of a run that has to end early, and what to type once that is fixed."""
         if not (self.directory / ENVIRONMENT).exists():
-            return "Nothing was measured yet: when that is mended, start the run again"
+            return "Nothing was measured yet: once that is fixed, start the run again"
         return (
-            "What was finished before is kept; when that is mended, go on with: "
+            "What was finished before is kept; once that is fixed, continue with: "
             f"{resume_command(self.directory)}"
         )
 

@@ -25,8 +25,8 @@ class StopRequest:
         return self.asked
 
     @contextmanager
-    def heard(self) -> Iterator[None]:
-        """Hear requests while in here; signals that are ignored (`nohup`) stay so."""
+    def handling_signals(self) -> Iterator[None]:
+        """Take signals as requests within; those that are ignored (`nohup`) stay so."""
         before = {}
         for number in (getattr(signal, name) for name in SIGNALS if hasattr(signal, name)):
             if signal.getsignal(number) is not signal.SIG_IGN:
@@ -40,17 +40,17 @@ class StopRequest:
     def _ask(self, number: int, _frame: FrameType | None) -> None:
         if self.asked:
             if number == getattr(signal, "SIGHUP", None):
-                return  # one hang-up can be told twice; it is no second request
+                return  # one hang-up can arrive twice; it is no second request
             raise KeyboardInterrupt
         self.asked = True
         try:
             os.write(2, NOTICE)  # not through a buffer that this signal may have interrupted
         except OSError:  # the terminal was closed
-            fall_silent()
+            detach_stdio()
 
 
-def fall_silent() -> None:
-    """Talk to nobody from now on: who listened is gone, and results matter more than words."""
+def detach_stdio() -> None:
+    """Write to nowhere from now on: the reader is gone, and results matter more than messages."""
     silence = os.open(os.devnull, os.O_WRONLY)
     for handle in (1, 2):
         os.dup2(silence, handle)

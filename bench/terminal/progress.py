@@ -16,7 +16,7 @@ from bench.core.case import Case, Compares, Status, Workload
 from bench.core.english import counted
 from bench.core.suite import Sampling
 from bench.plan.jobs import processes_of
-from bench.runner.signals import fall_silent
+from bench.runner.signals import detach_stdio
 from bench.terminal.layout import cut
 from bench.wording.names import short
 from bench.wording.numbers import plain
@@ -45,7 +45,7 @@ class SafeOutput(StringIO):
             self.stream.write(text)
             self.stream.flush()
         except OSError:
-            fall_silent()
+            detach_stdio()
         return len(text)
 
     def isatty(self) -> bool:

@@ -144,7 +144,7 @@ def test_a_suite_is_sound_or_refused_in_one_line(name, sizes):
         ("import nothing_like_it", "ModuleNotFoundError"),
         ("SUITE = 7", "SUITE is a int, not a Suite"),
         (
-            "from bench.core.case import *\nSUITE = Suite('a/b', '', Measure.FORWARD, {})",
+            "from bench.core.suite import *\nSUITE = Suite('a/b', '', Measure.FORWARD, {})",
             "suite name",
         ),
         ("raise RuntimeError('two\\nlines')", "RuntimeError: two lines"),

@@ -117,8 +117,8 @@ def test_it_is_a_column_and_a_key():
 def test_the_terminal_names_it(planned):
     """While a case is measured, in the plan, and in sentences."""
     from bench.plan.estimate import Estimate
+    from bench.terminal.plan import show_plan
     from bench.terminal.progress import describe
-    from bench.terminal.results import show_plan
 
     cases, out = planned[1], Console(file=StringIO(), width=120)
     assert "packed" in describe(cases[0])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.core.axes import Dtype
 from bench.core.errors import UsageError
 from bench.gate.cases import Asked, order, timed_cases
 from bench.gate.environments import Environment
@@ -33,7 +34,7 @@ def test_too_long_a_sequence_is_one_clear_line():
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"dtype": "bfloat16"}, "--dtype has no effect on mine:make"),
+        ({"dtype": Dtype.BFLOAT16}, "--dtype has no effect on mine:make"),
         ({"batch_sizes": (8,)}, "--batch-size has no effect on mine:make"),
         ({"seq_lens": (64,)}, "--seq-len has no effect on mine:make"),
     ],

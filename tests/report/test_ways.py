@@ -162,7 +162,7 @@ def test_each_variant_is_said_to_be_bound_by_launches_for_itself():
     }
     rows = [
         {"metric": m, "value": v, "model": "bert", "device": "cuda", "batch_size": 1, "seq_len": 16}
-        | asdict(one)
+        | one.columns
         | {"case": f"{suite}/{one}"}
         for one, host_s in variants.items()
         for suite in ("latency", "variants")
@@ -173,7 +173,7 @@ def test_each_variant_is_said_to_be_bound_by_launches_for_itself():
     assert starts == [
         "bert (cuda)",
         "bert (cuda, float16)",
-        "bert (cuda, float16, reduce-overhead)",
+        "bert (cuda, float16, compile-reduce-overhead)",
     ]
     assert ["CUDA graphs" in text for text in said] == [True, True, False]
 

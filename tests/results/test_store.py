@@ -292,12 +292,12 @@ def test_a_directory_that_holds_something_is_refused(tmp_path):
         records.open_run(tmp_path)
 
 
-def test_the_way_on_can_be_typed_as_it_stands(tmp_path):
+def test_the_resume_hint_can_be_typed_as_it_stands(tmp_path):
     """A directory of two words is one argument."""
     writer = records.open_run(tmp_path / "two words")
     writer.write_environment(run_environment(pair()))
     writer.close()
-    assert writer.way_on().endswith(f"go on with: bench run --resume '{writer.directory}'")
+    assert writer.resume_hint().endswith(f"continue with: bench run --resume '{writer.directory}'")
     with pytest.raises(UsageError, match=r"finish an interrupted run with --resume '.*two words'"):
         records.open_run(writer.directory)
 

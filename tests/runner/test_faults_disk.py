@@ -65,9 +65,9 @@ RUN = ("run", "parameters", "--model", "./bert", "--weights", "random", "--seq-l
     [
         (
             0,
-            "What was finished before is kept; when that is mended, go on with: bench run --resume",
+            "What was finished before is kept; once that is fixed, continue with: bench run",
         ),
-        (PAGE, "Nothing was measured yet: when that is mended, start the run again"),
+        (PAGE, "Nothing was measured yet: once that is fixed, start the run again"),
     ],
     ids=["at a table", "at environment.json"],
 )

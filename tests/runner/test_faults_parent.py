@@ -163,7 +163,7 @@ def test_a_system_that_starts_no_more_processes_ends_the_run_in_one_line(tmp_pat
     assert run.returncode == 4
     assert err == (
         "bench: cannot go on: [Errno 11] Resource temporarily unavailable. What was finished "
-        "before is kept; when that is mended, go on with: bench run --resume "
+        "before is kept; once that is fixed, continue with: bench run --resume "
         f"{tmp_path / 'run'}\n"
     )
     assert not records.read_run(tmp_path / "run").samples.empty

@@ -16,7 +16,7 @@ from fakes import (
 
 import bench.runner.prepare
 from bench.core.architecture import Weights
-from bench.core.axes import Backend, Compile, Variant
+from bench.core.axes import TORCH, Backend, Compile, Variant
 from bench.core.case import Status
 from bench.core.errors import UsageError
 from bench.core.events import Packages, Software
@@ -102,12 +102,14 @@ def test_packages_are_recorded_of_what_the_run_uses(options):
     plain = prepare(options).describe("x", "now")
     assert "packages" not in plain["software"]
     assert "packages" not in plain["fingerprint"]
-    wanted = dataclasses.replace(options, backends=("torch", "onnxruntime"), compiles=("none",))
+    wanted = dataclasses.replace(
+        options, axes={"backend": (TORCH, Backend("onnxruntime")), "compile": (Compile.NONE,)}
+    )
     exported = prepare(wanted).describe("x", "now")
     assert exported["software"]["packages"] == PACKAGES[0].versions
     assert exported["fingerprint"]["packages"] == PACKAGES[0].versions
     assert exported["fingerprint"]["id"] != plain["fingerprint"]["id"]
-    compiled = dataclasses.replace(options, compiles=("default",))
+    compiled = dataclasses.replace(options, axes={"compile": (Compile.DEFAULT,)})
     assert "packages" not in prepare(compiled).describe("x", "now")["software"]  # CUDA's alone
 
 

@@ -108,7 +108,7 @@ def _as_table(
     below = [t for t in SAID_ONCE if t in same]
     last = [t for t in FILTERS if t in used and (t == "Suite" or t in same) and t != "Model"]
     titles = [t for t in used if t not in (*below, *last)] + last
-    numeric = {"Batch", "Tokens", "Threads", "Repeats", "Samples", *(s.title for s in shown)}
+    numeric = {"Batch", "Tokens", "Threads", "Processes", "Samples", *(s.title for s in shown)}
     notes = [f"All: {', '.join(f'{t.lower()} {rows[0][t]}' for t in below)}."] if below else []
     if any("[" in row[s.title] for row in rows for s in shown):
         notes.append("Brackets hold 95 % intervals.")
@@ -118,8 +118,8 @@ def _as_table(
     peak, held = (title_of.get(m, "") for m in ("cuda_peak_allocated_bytes", "cuda_process_bytes"))
     if any(row.get(peak) and not row.get(held) for row in rows):
         notes.append(
-            "NVML did not tell the process’s own memory on the device: it counts processes by "
-            "numbers of the host, which a container does not know."
+            "NVML gave no memory of the process itself: it knows processes by the host’s numbers, "
+            "which a container does not see."
         )
     return Table(
         name,
@@ -168,7 +168,7 @@ def _identity(case: Any, run: str) -> dict[str, str]:
 def _ending(recorded: Mapping[Any, Any], samples: Any) -> dict[str, str]:
     """How the case ended: its reason if it failed, else why sampling stopped."""
     return {
-        "Repeats": str(recorded.get("repeats", "")),
+        "Processes": str(recorded.get("processes", "")),
         "Samples": "" if samples is None else str(int(samples)),
         "Status": str(recorded.get("status", "not finished")),
         "Reason or stop": str(recorded.get("reason") or recorded.get("stop") or ""),

@@ -18,7 +18,7 @@ TOGETHER = {Disturbance.TOTAL: "sum", Disturbance.HIGHEST: "max"}
 
 
 def disturbance_table(view: View) -> Table | None:
-    """What disturbed the timed repeats: per counter the whole, and the case it hit hardest."""
+    """What disturbed the timed processes: each counter over the run, and where it was highest."""
     rows = []
     # The models of a workload share a process, and so its counters: each is counted once.
     columns = ["model", "suite", "batch_size", "seq_len"]
@@ -43,8 +43,8 @@ def disturbance_table(view: View) -> Table | None:
         return None
     return Table(
         "disturbances",
-        "What disturbed the timed repeats",
-        ["Counter", "Over the run", "Worst repeat", "Where"],
+        "What disturbed the timed processes",
+        ["Counter", "Over the run", "Worst process", "Where"],
         rows,
     )
 

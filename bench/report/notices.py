@@ -54,7 +54,7 @@ def _weights(view: View) -> Iterator[Notice]:
         "weights",
         "Mixed weights" if rest else "Random weights",
         f"{several(random)} ran with random weights of the published architecture: sizes, speed "
-        f"and memory hold, outputs mean nothing.{mixed}",
+        f"and memory are valid, outputs are not.{mixed}",
     )
 
 

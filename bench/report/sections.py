@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
 from bench.core.english import several
-from bench.report import capacity, comparison, published, variants
+from bench.report import comparison, largest_batch, method, published, speedup_table
 from bench.report import several_runs as runs
 from bench.report.case_tables import case_tables
 from bench.report.disturbances import disturbance_table, in_words
@@ -19,7 +19,6 @@ from bench.report.plotting import MOST_CONTEXTS, Placed, load, place_on_page
 from bench.report.questions import answers
 from bench.report.table import Table
 from bench.report.view import View
-from bench.wording.numbers import count
 from bench.wording.sentences import launch_bound
 
 
@@ -47,7 +46,8 @@ class Section:
     filters: bool = False
 
 
-Figures = dict[str, list[Placed]]
+DrawnFigures = dict[str, list[Placed]]
+"""The figures of a run by name, each in all its contexts."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ SECTIONS = (
     FigureSection(
         Place.SAMPLES,
         "Samples",
-        "The samples and their course",
+        "Samples: distribution and order",
         "There are no samples to show: no case that compares models was timed.",
     ),
 )
@@ -96,7 +96,7 @@ SECTIONS = (
 NO_ACCURACY = "No model of this run has both a latency and a published result that we know of."
 
 
-def sections(views: list[View], main: View, figures: Figures, output: Any) -> list[Section]:
+def sections(views: list[View], main: View, figures: DrawnFigures, output: Any) -> list[Section]:
     """All sections between verdict and downloads, about `main` unless they say otherwise."""
     found: list[Section | None] = []
     if len(views) > 1:
@@ -114,19 +114,19 @@ def sections(views: list[View], main: View, figures: Figures, output: Any) -> li
     return [s for s in found if s is not None]
 
 
-def _placed(figures: Figures, place: Place, besides: Collection[str] = ()) -> list[Placed]:
+def _placed(figures: DrawnFigures, place: Place, besides: Collection[str] = ()) -> list[Placed]:
     """All figures of a place in their order, but for those that stand elsewhere."""
     names = [n for n in figures if n not in besides and load(n).place is place]
     return [placed for name in names for placed in figures[name]]
 
 
-def _figures(view: View, section: FigureSection, figures: Figures) -> Section:
+def _figures(view: View, section: FigureSection, figures: DrawnFigures) -> Section:
     """A section of figures; without its leading one it says what is missing."""
     placed = _placed(figures, section.place)
     text = [*_contexts(view), *_above(view, section.place)]
     if not any(load(n).leads and load(n).place is section.place for n in figures):
         text = [section.missing]
-    found = capacity.table(view) if section.place is Place.MEMORY else None
+    found = largest_batch.table(view) if section.place is Place.MEMORY else None
     tables = [found] if found else []
     return Section(section.place.value, section.short, section.title, text, placed, tables=tables)
 
@@ -140,7 +140,7 @@ def _contexts(view: View) -> list[str]:
     left_out = [str(c) for c in view.contexts[MOST_CONTEXTS:]]
     if not left_out:
         return []
-    return [f"Not drawn, in the table of cases: {several(left_out)}."]
+    return [f"Not shown here, but in the table of cases: {several(left_out)}."]
 
 
 def _runs(views: list[View], output: Any) -> Section:
@@ -161,17 +161,17 @@ def _comparison(views: list[View]) -> Section:
     return Section("comparison", "Comparison", title, comparison.intro(found), tables=tables)
 
 
-def _variants(view: View, figures: Figures) -> Section | None:
-    """What ways to run the models gain; a run that compared none has no such section."""
-    table = variants.table(view)
+def _variants(view: View, figures: DrawnFigures) -> Section | None:
+    """The speed-up of each variant; a run that compared none has no such section."""
+    table = speedup_table.table(view)
     if table is None:
         return None
-    title = "Ways to run them, and what they gain"
+    title = "Variants and threads: speed-up and error"
     placed = _placed(figures, Place.VARIANTS)
-    return Section("variants", "Variants", title, variants.intro(view), placed, tables=[table])
+    return Section("variants", "Variants", title, speedup_table.intro(view), placed, tables=[table])
 
 
-def _accuracy(figures: Figures) -> Section:
+def _accuracy(figures: DrawnFigures) -> Section:
     rows = [
         [p.title, *(f"{p.scores[t]:.1f}" for t in published.TASKS), p.source]
         for p in published.RESULTS
@@ -190,7 +190,7 @@ def _accuracy(figures: Figures) -> Section:
     )
 
 
-def _why(view: View, figures: Figures) -> Section | None:
+def _why(view: View, figures: DrawnFigures) -> Section | None:
     asked = answers(view)
     found = [
         Question(a.question, a.paragraphs, next(iter(figures.get(a.figure or "", [])), None))
@@ -204,104 +204,17 @@ def _why(view: View, figures: Figures) -> Section | None:
 
 
 def _sanity(view: View) -> Section | None:
-    """What pretrained weights fill into two masked sentences: words that fit show real weights."""
+    """What pretrained weights fill into masked sentences: words that fit show real weights."""
     table = sanity_table(view)
     if table is None:
         return None
-    intro = "A masked word in two sentences, filled in by each model with the weights of this run."
-    return Section("sanity", "Sanity", "Real weights at work", [intro], tables=[table])
+    intro = "What each model fills in for a masked word, with the weights of this run."
+    return Section("sanity", "Sanity", "Pretrained weights: fill-mask", [intro], tables=[table])
 
 
 def _method(view: View) -> Section:
-    facts = [
-        (
-            "Side by side",
-            (
-                "All models of a workload are loaded in one process and run in rounds, "
-                "every model once a round in balanced order. The first forward after another "
-                "model ran "
-                "is recorded and not counted."
-            ),
-        ),
-        (
-            "Ratio",
-            (
-                "Per round the fastest forward of each model’s block is divided by the "
-                "reference’s; the median over rounds is taken per process, then the mean over "
-                "processes."
-            ),
-        ),
-        (
-            "Interval",
-            (
-                "95 %, from the spread between fresh processes; within one process from order "
-                "statistics. Only an interval that leaves 1 out says slower or faster; one that "
-                "holds 1 says within so much where it lies between 1/1.05 and 1.05, else not "
-                "known; fewer than 3 processes give no verdict. What is said of several workloads "
-                "together is corrected for their number (Holm)."
-            ),
-        ),
-        (
-            "Latency",
-            (
-                "The median of all samples, with percentiles where there are enough of them "
-                "(29 for p90, 59 for p95, 299 for p99). No sample is dropped."
-            ),
-        ),
-        (
-            "Memory",
-            (
-                "In processes of their own. Activations are counted exactly at the allocator; "
-                "peak RSS is the system’s high-water mark above the loaded libraries."
-            ),
-        ),
-        ("Parameters, FLOPs", "Counted exactly, never timed."),
-        ("Words", "A sequence is one input row; a sample is one timed forward."),
-    ]
-    return Section(
-        "method",
-        "Method",
-        "How it was measured",
-        list(_amounts(view)),
-        facts=facts,
-    )
-
-
-def _amounts(view: View) -> Iterator[str]:
-    """How much was sampled, and why it stopped."""
-    phases = view.run.samples["phase"].value_counts()
-    kept, warm = int(phases.get("sample", 0)), int(phases.get("warmup", 0))
-    if kept:
-        yield (
-            f"{count(kept, 'sample')} of "
-            f"{count(view.run.samples['case'].nunique(), 'timed case')}, "
-            f"after {count(warm, 'warm-up forward')} and besides "
-            f"{count(int(phases.get('switch', 0)), 'forward')} after a switch of model."
-        )
-    sampling = (view.facts.get("options") or {}).get("sampling") or {}
-    if sampling:
-        processes = sampling.get("processes", sampling.get("repeats", "–"))  # its former name
-        yield (
-            f"Profile {view.facts.get('profile', '–')}: up to {processes} fresh "
-            f"processes a case, until ratios were known within "
-            f"{100 * float(sampling.get('precision') or 0):g} % or a case had taken "
-            f"{float(sampling.get('budget_s') or 0):g} s of sampling."
-        )
-    stops = view.run.cases.loc[view.run.cases["stop"] != "", "stop"].value_counts()
-    words = {
-        "precision": "reached the precision asked for",
-        "budget": "ran out of repeats or budget",
-        "max-time": "were ended by the run’s time limit",
-    }
-    if len(stops):
-        parts = [f"{n} {words.get(str(stop), str(stop))}" for stop, n in stops.items()]
-        yield f"Of the timed cases, {several(parts)}."
-    spent = view.run.environment.get("time_spent") or {}
-    share = spent.get("forwards_share")
-    if share is not None:
-        yield f"{float(share):.0%} of the time of timed workloads went into forwards.".replace(
-            "%", " %"
-        )
+    sampled, facts = list(method.amounts(view)), list(method.FACTS.items())
+    return Section("method", "Method", "How it was measured", sampled, facts=facts)
 
 
 def _environment(views: list[View], main: View) -> Section:
@@ -313,13 +226,13 @@ def _environment(views: list[View], main: View) -> Section:
     return Section(
         "environment",
         "Environment",
-        "Environment, and what disturbed the run",
+        "Environment and disturbances",
         intro,
         tables=tables,
     )
 
 
 def _cases(views: list[View]) -> Section:
-    intro = ["Each case is a model with a variant, a workload and a device."]
+    intro = ["A case is a model with a variant, a workload and a device."]
     tables = case_tables(views)
     return Section("cases", "Cases", "Every case", intro, tables=tables, filters=True)

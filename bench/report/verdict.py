@@ -18,14 +18,14 @@ from bench.wording.verdicts import Overall, Speeds, change
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Opening:
     """What the page opens with."""
 
     headline: str
     sentences: list[str]
 
 
-def verdict(view: View) -> Verdict:
+def verdict(view: View) -> Opening:
     """Which model, for what, on this machine."""
     context = view.contexts[0]
     if not view.others:
@@ -50,7 +50,7 @@ def verdict(view: View) -> Verdict:
             f"{count(more, 'more model')} {'is' if more == 1 else 'are'} in the table."
         )
     sentences += [_elsewhere(view, c, model) for c in view.contexts[1:]]
-    return Verdict(headline, [s for s in sentences if s])
+    return Opening(headline, [s for s in sentences if s])
 
 
 def _timed(view: View, context: Context, model: str) -> pd.DataFrame:
@@ -152,7 +152,7 @@ def _elsewhere(view: View, context: Context, model: str) -> str:
     )
 
 
-def _single(view: View, context: Context) -> Verdict:
+def _single(view: View, context: Context) -> Opening:
     """One model alone has nothing to be compared with: only what it needs."""
     name, model = view.names[view.reference], view.reference
     sentences = []
@@ -170,4 +170,4 @@ def _single(view: View, context: Context) -> Verdict:
             f"{quantity(row.value, 's')} (median of {count(int(row.n), 'sample')})."
         )
     sentences.append("One model was measured, so there is no ratio: add --model to compare.")
-    return Verdict(f"{name}, measured alone", sentences)
+    return Opening(f"{name}, measured alone", sentences)

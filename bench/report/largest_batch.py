@@ -1,4 +1,4 @@
-"""The largest batch that fits: what `bench run capacity` found, as a table and in a sentence."""
+"""The largest batch that fits, as `bench run capacity` found it, in a table."""
 
 from __future__ import annotations
 

@@ -22,9 +22,9 @@ COLUMNS = [
     "File",
 ]
 HOW = (
-    "Each way to run a model took turns with its reference in one process, and ran only after its "
-    "output was found to be that of float32 eager on the same weights, within what its dtype "
-    "explains. A way that this machine cannot run is in the table of cases, with the reason."
+    "A variant is timed only after its output was found to equal that of float32 eager on the same "
+    "weights, within what its dtype explains. Variants that this machine cannot run are in the "
+    "table of cases, with the reason."
 )
 
 

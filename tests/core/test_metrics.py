@@ -9,7 +9,7 @@ import pytest
 from fakes import pair, write_run
 from rich.console import Console
 
-from bench.compare import stored_runs
+from bench.compare import judgement, stored_runs
 from bench.compare.findings import Verdict
 from bench.compare.thresholds import Thresholds
 from bench.core.case import Measure
@@ -104,11 +104,11 @@ def test_a_new_metric_that_disturbs_is_a_row_of_the_page(tmp_path, monkeypatch):
 def test_a_comparison_of_runs_judges_a_new_metric_as_it_declares(toy_run, monkeypatch):
     """Counted: the least difference is a change. Never judged: there is no finding."""
     old, new = (stored_runs.figures(run, summarise(run), ratios(run)) for run in toy_run)
-    found = stored_runs.compare(old, new, Thresholds()).findings
+    found = judgement.compare(old, new, Thresholds()).findings
     assert {f.verdict for f in found if f.metric == "toy"} == {Verdict.EQUAL, Verdict.CHANGED}
     never = Metric(TOY.name, TOY.unit, TOY.title, TOY.better, Judged.NEVER, TOY.shown)
     monkeypatch.setitem(METRICS, TOY.name, never)
-    found = stored_runs.compare(old, new, Thresholds()).findings
+    found = judgement.compare(old, new, Thresholds()).findings
     assert not [f for f in found if f.metric == "toy"]
 
 

@@ -6,7 +6,8 @@ import re
 from dataclasses import replace
 
 import pandas as pd
-from fakes import case, write_run
+from fakes import case
+from fakes import write_run as write_cases
 from pages import SMALL, Page, page
 from synthetic import ALBERT, SUITES, write_run
 from variant_runs import COMPILED, variant, view

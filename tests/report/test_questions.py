@@ -31,7 +31,7 @@ def speed_answer(tmp_path, models, seconds=(1.0, 1.0), encoders=((9e5, 9e5), (9e
             counted, (2e6, 1e6), encoders, (100, 110), strict=True
         )
     }
-    walls = {one.id: [[s] * 4, [s * 1.001] * 4] for one, s in timed.items()}
+    walls = {one.id: [[s] * 4, [s * 1.001] * 4, [s] * 4] for one, s in timed.items()}
     seen = View.of(write_run(tmp_path / "run", [*counted, *timed], walls, measured).directory)
     return next((a for a in answers(seen) if "faster, with" in a.question), None)
 
@@ -90,7 +90,7 @@ def implementation(tmp_path, usual, fused, noise=1.001):
 def test_what_fusing_takes_away_is_implementation(tmp_path):
     """Of 20 % extra time it leaves 5: three quarters were implementation."""
     said = implementation(tmp_path, 1.2, 1.05)
-    assert "takes 1.200× [1.199" in said
+    assert "takes 1.20" in said
     assert "about 75 % of its extra time is implementation; the rest is architecture" in said
 
 

@@ -18,6 +18,7 @@ from bench.gate.environments import Environment, resolve
 from bench.gate.paired_gate import PairedGate, differing
 from bench.gate.sides import Side
 from bench.results import store as records
+from bench.results.atomic import write_json
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def compare_trees(
         notes = [clock_note(options), *differing(gate.versions)]
         comparison = Comparison(old, new, findings, gate=True, notes=notes)
         kept = {**document(comparison), "versions": gate.versions}
-        records.write_json(directory / "check.json", kept)
+        write_json(directory / "check.json", kept)
     finally:
         writer.close()
     note(f"raw samples: {directory}")

@@ -30,6 +30,7 @@ from bench.gate.sequential_test import LOOKS
 from bench.gate.sides import Side
 from bench.machine.fingerprint import machine
 from bench.results import store as records
+from bench.results.atomic import write_json, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,7 +117,7 @@ class Study:
         return terms
 
     def _keep(self, facts: Facts) -> None:
-        records.write_json(self.directory / FACTS, asdict(facts))
+        write_json(self.directory / FACTS, asdict(facts))
 
     def _open(self, cases: Sequence[Timed], extra: Mapping[str, int]) -> Any:
         sides = equal_sides(Path.cwd())
@@ -229,4 +230,4 @@ def publish(study: Path, target: Path, report: str) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for name in ("pairs.csv", FACTS):
         shutil.copyfile(study / name, target / name)
-    records.write_text(target / "README.md", report)
+    write_text(target / "README.md", report)

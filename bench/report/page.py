@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.core.errors import UsageError
-from bench.results.store import write_text
+from bench.results.atomic import write_text
 
 if TYPE_CHECKING:
     from bench.report.sections import Section

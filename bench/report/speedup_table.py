@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bench.report.table import Table
 from bench.report.view import View
-from bench.stats.speedups import speedups
 from bench.wording.numbers import quantity
 from bench.wording.sentences import speed_up, speed_up_sentences
 
@@ -30,7 +29,7 @@ HOW = (
 
 def intro(view: View) -> list[str]:
     """What was found, in sentences, and how to read it."""
-    found = speedups(view.summary, view.ratios)
+    found = view.analysis.speedups
     if not found:
         return []
     return [*speed_up_sentences(found), HOW]
@@ -52,7 +51,7 @@ def table(view: View) -> Table | None:
             "" if gain.compile_s is None else quantity(gain.compile_s, "s"),
             "" if gain.artifact is None else quantity(gain.artifact, "B"),
         ]
-        for gain in speedups(view.summary, view.ratios)
+        for gain in view.analysis.speedups
     ]
     if not rows:
         return None

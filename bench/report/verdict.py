@@ -11,7 +11,6 @@ from bench.report.advice import advice
 from bench.report.conclusions import usual
 from bench.report.view import Context, View, at, workload_text
 from bench.stats.relation import Relation, judge_row
-from bench.stats.speedups import speedups
 from bench.wording.numbers import count, quantity, ratio_text
 from bench.wording.sentences import speed_up_sentences, stored_parameters, to_know_more
 from bench.wording.verdicts import Overall, Speeds, change
@@ -137,7 +136,7 @@ def _speed(view: View, context: Context, timed: pd.DataFrame, model: str) -> str
 
 def _variants(view: View) -> str:
     """What a run that compared variants of each model, and no models, found of them."""
-    found = [g for g in speedups(view.summary, view.ratios) if not g.threads_compared]
+    found = [g for g in view.analysis.speedups if not g.threads_compared]
     return "".join(f" {text}" for text in speed_up_sentences(found)[: len(view.models)])
 
 

@@ -7,7 +7,6 @@ and a half-written number is never read as a whole one. Everything else is repla
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import re
@@ -21,6 +20,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from bench.core.errors import OutputError, UsageError
+from bench.results.atomic import sync_directory, write_json, write_text
 from bench.results.csv_format import decode, encode
 from bench.results.schema import (
     ABSENT,
@@ -98,7 +98,7 @@ class RunWriter:
                     file.truncate(end)
                 raise
         if not end:
-            _sync_directory(self.directory)
+            sync_directory(self.directory)
 
     def append_batch(self, table: str, name: str, process: int, rows: Sequence[Row]) -> None:
         """Append all rows of one case (or group) and process, numbered within the batch."""
@@ -251,42 +251,6 @@ def _planned(row: Row) -> Row:
 def read_table(directory: Path, table: str) -> pd.DataFrame:
     """Read one table of a run, checked against the contract; empty when there is none."""
     return _read(directory, table, [])
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON atomically."""
-    write_text(path, json.dumps(value, indent=2, sort_keys=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old one or the new one, never a part of either."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_directory(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _sync_directory(directory: Path) -> None:
-    """Make a name that was just given to a file survive a loss of power.
-
-    Some network file systems cannot sync a directory: there the file's own sync has to do.
-    """
-    if os.name != "posix":
-        return
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.EBADF, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(handle)
 
 
 def _read(directory: Path, table: str, damage: list[str]) -> pd.DataFrame:

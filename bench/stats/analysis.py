@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.results.store import Run, read_run
-from bench.stats import sanity
 from bench.stats.ratios import ratios
+from bench.stats.sanity import failed_checks
 from bench.stats.speedups import SpeedUp, speedups
 from bench.stats.summary import noisy, summarise
 
@@ -49,7 +49,7 @@ class Analysis:
     @cached_property
     def sanity(self) -> list[str]:
         """What cannot be true of these numbers, a sentence each."""
-        return sanity.check(self.summary, self.ratios)
+        return failed_checks(self.summary, self.ratios)
 
     @cached_property
     def noisy(self) -> set[str]:

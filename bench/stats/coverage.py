@@ -16,14 +16,14 @@ import numpy as np
 
 from bench.core.errors import UsageError
 from bench.results.store import ENVIRONMENT, read_run, read_table
+from bench.stats.centres import exponential
 from bench.stats.intervals import FloatArray, Interval
 from bench.stats.moderated import Centre, centre, intervals
 from bench.stats.ratios import references, round_log_ratios
+from bench.stats.relation import LEAST_PROCESSES, Relation, judge
 
 TRUTHS = (1.0, 1.02, 1.06)
 PROCESSES = (2, 3, 5, 8)
-LEAST_PROCESSES = 3
-"""Fewer give no verdict."""
 MANY_PROCESSES = 20
 """A workload with so many recorded is drawn from its own; others share the shape of theirs."""
 
@@ -94,9 +94,8 @@ class Tally:
 
 def is_wrong(found: Interval, processes: int, truth: float) -> bool:
     """Whether what is printed of a log-ratio, if anything, is another direction than the truth."""
-    if processes < LEAST_PROCESSES:
-        return False
-    return (found.low > 0 and truth <= 0) or (found.high < 0 and truth >= 0)
+    relation = judge(exponential(found), processes).relation
+    return (relation is Relation.MORE and truth <= 0) or (relation is Relation.LESS and truth >= 0)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""Doubts about our own numbers: what cannot be true, said before anything is shown.
+"""Sanity checks of our own numbers: what cannot be true, reported beside the results.
 
-Pure functions over the computed tables. Each doubt gives the number, its likely cause and the next
-step.
+Pure functions over the computed tables. Each failed check gives the number, its likely cause and
+the next step.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ ACTIVATION_TOLERANCE = 0.01
 CPU_TOLERANCE = 0.10
 """CPU seconds may exceed threads x wall seconds by this fraction (both are medians, rounded)."""
 SHOWN = 3
-"""Cases named per doubt; the rest are counted."""
+"""Cases named per failed check; the rest are counted."""
 
 
-def check(summary: pd.DataFrame, ratios: pd.DataFrame) -> list[str]:
-    """All doubts about a run's summary and ratios, one sentence or two each."""
+def failed_checks(summary: pd.DataFrame, ratios: pd.DataFrame) -> list[str]:
+    """What fails of a run's summary and ratios, one sentence or two each."""
     if summary.empty:
         return []
     wide = summary.pivot_table(index="case", columns="metric", values="value", sort=False)
@@ -151,7 +151,7 @@ def _fires(
     what: str,
     then: str,
 ) -> Iterator[str]:
-    """The doubt about the cases that have all needed metrics and for which `wrong` is true."""
+    """A sentence for each case that has all needed metrics and for which `wrong` is true."""
     if not all(name in wide for name in needs):
         return
     table = wide.dropna(subset=list(needs))
@@ -182,6 +182,6 @@ def _outside(table: pd.DataFrame, value: str) -> Iterator[str]:
     for row in table[out].head(SHOWN).to_dict("records"):
         yield (
             f"{row['case']}: the {value} {row[value]:.4g} of {row['metric']} lies outside its "
-            f"interval [{row['low']:.4g}, {row['high']:.4g}]. The repeats disagree about it: use "
+            f"interval [{row['low']:.4g}, {row['high']:.4g}]. The processes disagree about it: use "
             "the interval."
         )

@@ -10,6 +10,7 @@ from bench.compare import baselines as baseline
 from bench.compare.stored_runs import read
 from bench.core.errors import UsageError
 from bench.results import store as records
+from bench.results.atomic import write_json
 
 
 def test_a_baseline_keeps_the_small_files(tmp_path, monkeypatch):
@@ -42,7 +43,7 @@ def test_an_unfinished_run_is_no_baseline(tmp_path):
     """Half a run would hide what it did not measure."""
     run = write_run(tmp_path / "run", [case()])
     run.environment["run"]["state"] = "interrupted"
-    records.write_json(run.directory / records.ENVIRONMENT, run.environment)
+    write_json(run.directory / records.ENVIRONMENT, run.environment)
     with pytest.raises(UsageError, match="interrupted"):
         baseline.keep(run.directory, "main", tmp_path)
 

@@ -14,6 +14,7 @@ from bench.compare.history import courses, steps
 from bench.core.case import Measure
 from bench.core.errors import UsageError
 from bench.results import store as records
+from bench.results.atomic import write_json
 
 NAMES = [f"run-{i}" for i in range(20)]
 
@@ -96,7 +97,7 @@ def stored_runs(tmp_path, count):
         environment["run"]["id"] = str(number)
         if number == 0:
             environment["fingerprint"] = {**environment["fingerprint"], "id": "another"}
-        records.write_json(directory / records.ENVIRONMENT, environment)
+        write_json(directory / records.ENVIRONMENT, environment)
         directories.insert(0, directory)
     return directories
 
@@ -110,7 +111,7 @@ def test_other_machines_runs_are_left_out(tmp_path, fingerprint, of_ratios):
     runs = stored_runs(tmp_path, 3)
     environment = records.read_environment(runs[-1])
     environment["fingerprint"] |= fingerprint
-    records.write_json(runs[-1] / records.ENVIRONMENT, environment)
+    write_json(runs[-1] / records.ENVIRONMENT, environment)
     found, notes = courses(runs, "latency")
     seconds = next(c for c in found if c.metric == "latency")
     ratio = next(c for c in found if c.metric == "latency / bert")
@@ -149,7 +150,7 @@ def test_a_part_of_a_metric_has_a_course(tmp_path):
         write_run(tmp_path / name, [one], measured={one.id: {"stored_parameters.encoder": [7.0]}})
         environment = records.read_environment(tmp_path / name)
         environment["run"]["id"] = environment["fingerprint"]["id"] = name
-        records.write_json(tmp_path / name / records.ENVIRONMENT, environment)
+        write_json(tmp_path / name / records.ENVIRONMENT, environment)
     (course,), _ = courses([tmp_path / "old", tmp_path / "new"], "stored_parameters.encoder")
     assert course.values == [7.0, 7.0]
 

@@ -13,6 +13,7 @@ from bench.compare.judgement import ADVICE, compare, ratio_interval
 from bench.compare.stored_runs import Value, read
 from bench.compare.thresholds import Thresholds
 from bench.results import store as records
+from bench.results.atomic import write_json
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_ratios_between_models_are_judged_on_one_processor_alone(tmp_path, fact,
     finished_run(tmp_path / "new", cases, {bert: slow, albert: slower})
     environment = records.read_environment(tmp_path / "new")
     environment["fingerprint"] = {"id": "1", **fact}
-    records.write_json(tmp_path / "new" / records.ENVIRONMENT, environment)
+    write_json(tmp_path / "new" / records.ENVIRONMENT, environment)
     sides = [read(tmp_path / name) for name in ("old", "new")]
     comparison = compare(*sides, Thresholds(0.05))
     verdicts = {(f.case, f.metric): f.verdict for f in comparison.findings}
@@ -113,7 +114,7 @@ def shares(tmp_path, old, new, **facts):
         finished_run(tmp_path / name, [one], {one.id: STEADY}, measured=measured)
     environment = records.read_environment(tmp_path / "new")
     environment["fingerprint"] |= facts
-    records.write_json(tmp_path / "new" / records.ENVIRONMENT, environment)
+    write_json(tmp_path / "new" / records.ENVIRONMENT, environment)
     sides = [read(tmp_path / name) for name in ("old", "new")]
     found = compare(*sides, Thresholds(0.05)).findings
     return {f.metric: f.verdict for f in found}

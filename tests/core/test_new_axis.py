@@ -143,7 +143,7 @@ def test_the_page_has_it(axes, tmp_path):
 
     variants = (axes.Variant(), axes.Variant(layout=axes.Layout.PACKED))
     suites = {"parameters": synthetic.SUITES["parameters"]}
-    plan = synthetic.Plan(suites=suites, variants=variants, repeats=1)
+    plan = synthetic.Plan(suites=suites, variants=variants, processes=1)
     run = synthetic.write_run(tmp_path / "run", plan)
     page = write_report([run], tmp_path / "page").read_text(encoding="utf-8")
     assert ">Layout<" in page

@@ -20,6 +20,7 @@ from bench.gate.cases import Asked, Timed
 from bench.gate.clocks import JudgedClock
 from bench.gate.sequential_test import effect
 from bench.results import store as records
+from bench.results.atomic import write_json
 from bench.results.schema import PAIRS
 
 CASES = ("check/a", "check/b", "check/c", "check/d")
@@ -181,7 +182,7 @@ def test_a_study_goes_on_only_with_what_it_was_begun_with(tmp_path, other, told)
     """Pairs of other cases, or runs judged by another clock, would be taken for its own."""
     first = study.Study(tmp_path, Asked(("mine:make",)), 0, 0, JudgedClock.WALL, 60.0, 0, print)
     kept = study.Facts(units={"check/mine:make": 0.01}, terms=first._terms({}))
-    records.write_json(tmp_path / study.FACTS, asdict(kept))
+    write_json(tmp_path / study.FACTS, asdict(kept))
     assert first.run() == kept
     with pytest.raises(UsageError, match=told):
         replace(first, **other).run()
@@ -210,6 +211,6 @@ def test_a_kept_study_is_read_back(tmp_path):
     writer.close()
     with pytest.raises(UsageError, match=study.FACTS):
         study.read_study(tmp_path / "study")
-    records.write_json(tmp_path / "study" / study.FACTS, asdict(study.Facts(units={"a": 0.1})))
+    write_json(tmp_path / "study" / study.FACTS, asdict(study.Facts(units={"a": 0.1})))
     pairs, facts = study.read_study(tmp_path / "study")
     assert (set(pairs["case"]), facts.units) == (set(CASES), {"a": 0.1})

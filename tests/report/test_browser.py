@@ -56,7 +56,7 @@ def seen(tmp_path_factory):
         models=(BERT, ALBERT, LONG),
         variants=(Variant(), Variant(dtype=Dtype.BFLOAT16)),
         failed={"latency/albert-base-v2/cpu/float32/sdpa/t2/b1/s32": ("killed", "signal 9 " * 30)},
-        repeats=3,
+        processes=3,
         rounds=6,
     )
     runs = [

@@ -36,7 +36,7 @@ def test_downloaded_tables_are_written_as_those_of_the_run(tmp_path):
 
 def test_downloads_hold_the_run_s_files(tmp_path):
     """Each link gives back the file, compressed where that was said."""
-    run = write_run(tmp_path / "run", replace(SMALL, repeats=5, rounds=60))
+    run = write_run(tmp_path / "run", replace(SMALL, processes=5, rounds=60))
     for table in ("rounds", "gemm"):
         text = csv_format.encode(tables.TABLES[table], [], header=True)
         (run / f"{table}.csv").write_text(text, encoding="utf-8")

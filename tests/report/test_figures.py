@@ -19,7 +19,7 @@ from bench.report import figure_names, figures, plot, write_report
 from bench.report.drawing.figure import Figure, Place
 from bench.report.plotting import in_order, load
 
-LATENCY = Plan(suites={"latency": (Measure.FORWARD, ((1, 16),))}, repeats=2, rounds=4)
+LATENCY = Plan(suites={"latency": (Measure.FORWARD, ((1, 16),))}, processes=2, rounds=4)
 TOY = """
 from bench.report.drawing import canvas
 from bench.report.drawing.figure import Drawn, Figure, Place

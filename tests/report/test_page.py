@@ -102,7 +102,7 @@ def test_text_from_a_csv_is_never_markup(tmp_path):
             replace(SMALL, suites={"parameters": SUITES["parameters"]}), id="parameters alone"
         ),
         pytest.param(replace(SMALL, suites={"memory": SUITES["memory"]}), id="memory alone"),
-        pytest.param(replace(SMALL, repeats=1, rounds=1, block=1), id="one sample"),
+        pytest.param(replace(SMALL, processes=1, rounds=1, block=1), id="one sample"),
         pytest.param(
             replace(
                 SMALL,

@@ -1,4 +1,4 @@
-"""Our own numbers are doubted where they cannot be true, and left alone where they can."""
+"""Checks fail where numbers cannot be true, and only there."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from synthetic import write_run
 from bench.core.metrics import metric
 from bench.results import store as records
 from bench.stats import ratios
-from bench.stats import sanity as lints
 from bench.stats import summary as stats
+from bench.stats.sanity import SHOWN, failed_checks
 
 CASE = "latency/a/cpu/float32/sdpa/t2/b1/s128"
 NOTHING = pd.DataFrame(columns=list(records.RATIOS))
@@ -57,43 +57,45 @@ def summary(n=1000, **values):
         ({"latency": (1.0, 1.1, 1.2)}, "lies outside its interval"),
     ],
 )
-def test_each_impossible_number_is_doubted(values, words):
+def test_each_impossible_number_fails(values, words):
     """A figure that cannot be true is named with its case, its value and a next step."""
-    found = lints.check(summary(**values), NOTHING)
+    found = failed_checks(summary(**values), NOTHING)
     assert len(found) == 1
     assert words in found[0]
     assert CASE in found[0]
 
 
-def test_a_percentile_on_too_few_samples_is_doubted():
+def test_a_percentile_on_too_few_samples_fails():
     """p99 needs 299 samples; with 298 it must not be believed."""
-    assert "needs 299" in lints.check(summary(n=298, latency_p99=1.0), NOTHING)[0]
-    assert lints.check(summary(n=299, latency_p99=1.0), NOTHING) == []
+    assert "needs 299" in failed_checks(summary(n=298, latency_p99=1.0), NOTHING)[0]
+    assert failed_checks(summary(n=299, latency_p99=1.0), NOTHING) == []
 
 
 def test_possible_numbers_are_left_alone():
-    """Equal bounds, rounding within tolerance and missing metrics raise no doubt."""
+    """Equal bounds, rounding within tolerance and missing metrics fail no check."""
     fine = summary(latency=(1.0, 1.0, 1.0), cpu_time=2.1, latency_mean=1.0, flops=5)
-    assert lints.check(fine, NOTHING) == []
-    assert lints.check(fine.head(0), NOTHING) == []
+    assert failed_checks(fine, NOTHING) == []
+    assert failed_checks(fine.head(0), NOTHING) == []
 
 
-def test_a_ratio_outside_its_interval_is_doubted():
+def test_a_ratio_outside_its_interval_fails():
     """Ratios are held to the same rule as values."""
     row = dict.fromkeys(records.RATIOS, "a") | {"ratio": 2.0, "low": 1.0, "high": 1.5, "case": CASE}
-    assert "lies outside its interval" in lints.check(summary(latency=1.0), pd.DataFrame([row]))[0]
+    assert (
+        "lies outside its interval" in failed_checks(summary(latency=1.0), pd.DataFrame([row]))[0]
+    )
 
 
-def test_many_cases_of_one_doubt_are_counted():
-    """A doubt about hundreds of cases names three and counts the rest."""
+def test_many_cases_of_one_check_are_counted():
+    """A check that fails for hundreds of cases names three and counts the rest."""
     one = summary(latency_mean=2.0, latency_p99=1.0)
     many = pd.concat([one.assign(case=f"case {i}") for i in range(10)])
-    found = lints.check(many, NOTHING)
-    assert len(found) == lints.SHOWN + 1
+    found = failed_checks(many, NOTHING)
+    assert len(found) == SHOWN + 1
     assert "7 more cases" in found[-1]
 
 
-def test_a_clean_run_raises_no_doubt(tmp_path):
+def test_a_clean_run_fails_no_check(tmp_path):
     """What the statistics make of a plausible run passes every rule."""
     run = records.read_run(write_run(tmp_path / "run"))
-    assert lints.check(stats.summarise(run), ratios.ratios(run)) == []
+    assert failed_checks(stats.summarise(run), ratios.ratios(run)) == []

@@ -17,7 +17,7 @@ SMALL = Plan(
         "latency": (Measure.FORWARD, ((1, 32), (1, 128))),
         "throughput": (Measure.FORWARD, ((4, 128),)),
     },
-    repeats=3,
+    processes=3,
     rounds=6,
 )
 

@@ -33,11 +33,11 @@ print(time.perf_counter() - start, time.process_time(), peak, size, "torch" in s
 
 def plan(samples: int, cases: int) -> Plan:
     """A run of about so many rows of samples, over so many cases of two models."""
-    repeats = 5
-    rounds = (samples // cases // repeats - 3) // 3
+    processes = 5
+    rounds = (samples // cases // processes - 3) // 3
     workloads = [(b, 16 * s) for s in range(1, 33) for b in range(1, 32)][: cases // 2]
     suites = {"throughput": (Measure.FORWARD, workloads)}
-    return Plan(suites=suites, repeats=repeats, rounds=rounds)
+    return Plan(suites=suites, processes=processes, rounds=rounds)
 
 
 def measure(samples: int, cases: int, folder: Path) -> tuple[float, ...]:

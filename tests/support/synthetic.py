@@ -10,25 +10,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from synthetic_values import measurements
 
-from bench.core import flops as formulas
 from bench.core.architecture import Architecture, Model
 from bench.core.axes import Dtype, Variant
 from bench.core.case import TIMED, Case, Measure, Workload
 from bench.results import store as records
-from suites.models import ALBERT_BASE, BERT_BASE, MODELS
+from suites.models import BERT_BASE, MODELS
 
 BERT, ALBERT = MODELS[:2]
-PARTS = {
-    "bert": {"embeddings": 23_837_184, "encoder": 85_054_464, "pooler": 590_592},
-    "albert": {
-        "embeddings": 3_906_048,
-        "mapping": 99_072,
-        "encoder": 7_087_872,
-        "pooler": 590_592,
-    },
-}
-APPLIED_ENCODER = 85_054_464
 SUITES = {
     "parameters": (Measure.STATIC, ((1, 128), (1, 512))),
     "memory": (Measure.MEMORY, ((1, 128), (8, 128), (8, 512), (32, 512))),
@@ -48,7 +38,7 @@ class Plan:
     variants: Sequence[Variant] = (Variant(),)
     devices: Sequence[str] = ("cpu",)
     threads: int = 2
-    repeats: int = 5
+    processes: int = 5
     rounds: int = 10
     block: int = 2
     slowdown: float = 0.02
@@ -123,7 +113,7 @@ def _case_row(plan: Plan, case: Case) -> dict[str, Any]:
         "checkpoint_sha256": "",
         "status": status,
         "reason": reason,
-        "processes": plan.repeats if status == "ok" else 0,
+        "processes": plan.processes if status == "ok" else 0,
         "stop": ("precision" if case.workload.tokens < 512 else "budget") if timed else "",
         "finished": plan.started,
     }
@@ -145,26 +135,26 @@ def _seconds(plan: Plan, case: Case) -> float:
 
 def _samples(plan: Plan, cases: Sequence[Case]) -> pd.DataFrame:
     rng = np.random.default_rng(plan.seed)
-    frames = [_batch(plan, c, r, rng) for c in cases for r in range(1, plan.repeats + 1)]
+    frames = [_batch(plan, c, r, rng) for c in cases for r in range(1, plan.processes + 1)]
     return pd.concat(frames) if frames else pd.DataFrame()
 
 
-def _batch(plan: Plan, case: Case, repeat: int, rng: np.random.Generator) -> pd.DataFrame:
-    """One repeat: three warm-up forwards, then rounds of one switch and a block of samples."""
+def _batch(plan: Plan, case: Case, process: int, rng: np.random.Generator) -> pd.DataFrame:
+    """One process: three warm-up forwards, then rounds of one switch and a block of samples."""
     warmups, per_round = 3, 1 + plan.block
     n = warmups + plan.rounds * per_round
     index = np.arange(n)
     place = (index - warmups) % per_round
     phase = np.where(index < warmups, "warmup", np.where(place == 0, "switch", "sample"))
-    luck = 1 + plan.noise * np.sin(repeat * 12.9898)  # the same for all models of a process
+    shared = 1 + plan.noise * np.sin(process * 12.9898)  # the same for all models of a process
     own = rng.lognormal(0, plan.noise / 4)
     spikes = np.where(rng.random(n) < 0.02, rng.uniform(1.2, 1.8, n), 1.0)
-    wall = _seconds(plan, case) * luck * own * spikes * rng.lognormal(0, plan.noise, n)
+    wall = _seconds(plan, case) * shared * own * spikes * rng.lognormal(0, plan.noise, n)
     wall *= np.where(index < warmups, 1.35 - 0.1 * index, np.where(place == 0, 1.04, 1.0))
     return pd.DataFrame(
         {
             "case": case.id,
-            "process": repeat,
+            "process": process,
             "index": index,
             "of": n,
             "phase": phase,
@@ -178,98 +168,7 @@ def _batch(plan: Plan, case: Case, repeat: int, rng: np.random.Generator) -> pd.
 
 
 def _measurements(plan: Plan, case: Case) -> list[dict[str, Any]]:
-    kind = {
-        Measure.STATIC: _static,
-        Measure.MEMORY: _memory,
-        Measure.FORWARD: _disturbances,
-        Measure.TEXT: _text,
-    }[case.measure]
-    repeats = {Measure.STATIC: 1, Measure.MEMORY: 3}.get(case.measure, plan.repeats)
-    rows = []
-    for repeat in range(1, repeats + 1):
-        found = kind(plan, case, repeat)
-        rows += [
-            {
-                "case": case.id,
-                "process": repeat,
-                "index": i,
-                "of": len(found),
-                "metric": name,
-                "unit": unit,
-                "value": value,
-            }
-            for i, (name, (unit, value)) in enumerate(found.items())
-        ]
-    return rows
-
-
-Values = dict[str, tuple[str, float]]
-
-
-def _parts(plan: Plan, case: Case) -> dict[str, int]:
-    return PARTS.get(_architecture(plan, case.model).model_type, PARTS["bert"])
-
-
-def _static(plan: Plan, case: Case, repeat: int) -> Values:
-    del repeat
-    parts, arch = _parts(plan, case), _architecture(plan, case.model)
-    applied = {**parts, "encoder": APPLIED_ENCODER}
-    flops = formulas.forward_flops(arch, case.workload)
-    stored = sum(parts.values())
-    width = 4 if case.variant.dtype is Dtype.FLOAT32 else 2
-    return {
-        "trainable_parameters": ("1", stored),
-        "stored_parameters": ("1", stored),
-        **{f"stored_parameters.{k}": ("1", v) for k, v in parts.items()},
-        "applied_parameters": ("1", sum(applied.values())),
-        **{f"applied_parameters.{k}": ("1", v) for k, v in applied.items()},
-        "weight_bytes": ("B", stored * width),
-        f"weight_bytes.{case.variant.dtype}": ("B", stored * width),
-        "operators": ("1", 573 if arch is ALBERT_BASE else 485),
-        "flops": ("1", flops),
-        "flops_counted": ("1", flops),
-    }
-
-
-def _memory(plan: Plan, case: Case, repeat: int) -> Values:
-    width = 4 if case.variant.dtype is Dtype.FLOAT32 else 2
-    weights = sum(_parts(plan, case).values()) * width
-    arch = _architecture(plan, case.model)
-    activations = formulas.peak_activation_bytes(arch, case.workload, width) or 0
-    found: Values = {
-        "load_time": ("s", weights / 4.2e8 * (1 + 0.05 * repeat)),
-        "weight_bytes": ("B", weights),
-        "peak_activation_bytes": ("B", activations),
-    }
-    if case.device == "cpu":
-        loaded = weights * 1.01 + 5e6
-        found["load_peak_rss_bytes"] = ("B", round(loaded))
-        found["peak_rss_bytes"] = ("B", round(loaded + activations * 1.1 + 2e7 + repeat * 1e6))
-    else:
-        found["cuda_peak_allocated_bytes"] = ("B", weights + activations)
-        found["cuda_peak_reserved_bytes"] = ("B", round((weights + activations) * 1.2))
-    return found
-
-
-def _disturbances(plan: Plan, case: Case, repeat: int) -> Values:
-    del plan, case
-    return {
-        "steal_time": ("s", 0.01 * repeat),
-        "involuntary_switches": ("1", 90.0 * repeat),
-        "major_page_faults": ("1", 0),
-        "load_average": ("1", 1.1 + 0.1 * repeat),
-    }
-
-
-def _text(plan: Plan, case: Case, repeat: int) -> Values:
-    return {
-        **_disturbances(plan, case, repeat),
-        "throughput_words": ("1/s", 300.0 + repeat),
-        "throughput_tokens": ("1/s", 400.0 + repeat),
-        "tokens_per_word": ("1", 1.33),
-        "tokenize_time": ("s", 0.001),
-        "padding_share": ("1", 0.12),
-    }
+    return measurements(case, _architecture(plan, case.model), plan.processes)
 
 
 def _environment(plan: Plan, name: str, cases: Sequence[Case]) -> dict[str, Any]:
@@ -288,7 +187,7 @@ def _environment(plan: Plan, name: str, cases: Sequence[Case]) -> dict[str, Any]
                 "threads": plan.threads,
                 "seed": plan.seed,
                 "sampling": {
-                    "processes": plan.repeats,
+                    "processes": plan.processes,
                     "min_processes": 3,
                     "precision": 0.02,
                     "budget_s": 60.0,

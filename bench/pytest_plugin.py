@@ -30,15 +30,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test per case, with the models of a workload side by side."""
-    from bench.core.case import Measure
+    from bench.core.measures.forward import FORWARD
+    from bench.core.measures.memory import MEMORY
+    from bench.core.measures.static import STATIC
 
     if FIXTURE not in metafunc.fixturenames:
         return
     prepared = _prepared(metafunc.config)
     # A cold start needs a process of its own, and a text its own inputs: `bench run` has both.
-    in_process = (Measure.STATIC, Measure.MEMORY, Measure.FORWARD)
+    in_process = (STATIC, MEMORY, FORWARD)
     here = [c for c in prepared.cases if c.measure in in_process]
-    cases = sorted(here, key=lambda c: (c.measure.value, c.group))
+    cases = sorted(here, key=lambda c: (c.measure.name, c.group))
     metafunc.parametrize(FIXTURE, cases, ids=[c.id for c in cases], indirect=True)
 
 
@@ -74,10 +76,12 @@ def _prepared(config: pytest.Config) -> Prepared:
 @pytest.fixture
 def bench_case(request: pytest.FixtureRequest) -> Callable[[Any], None]:
     """Runs its case under the `benchmark` fixture that it is given."""
-    from bench.core.case import Measure
+    from bench.core.measures.forward import FORWARD
+    from bench.core.measures.memory import MEMORY
+    from bench.core.measures.static import STATIC
 
     case: Case = request.param
-    measures = {Measure.STATIC: _static, Measure.MEMORY: _memory, Measure.FORWARD: _forward}
+    measures = {STATIC: _static, MEMORY: _memory, FORWARD: _forward}
 
     def run(benchmark: Any) -> None:
         benchmark.group = case.group

@@ -1,12 +1,13 @@
 """How much faster a forward gets with more threads of the CPU."""
 
-from bench.core.case import Compares, Measure
+from bench.core.case import Compares
+from bench.core.measures.forward import FORWARD
 from bench.core.suite import Grid, Suite
 
 SUITE = Suite(
     name="scaling",
     title="Speed-up by number of threads",
-    measure=Measure.FORWARD,
+    measure=FORWARD,
     compares=Compares.THREADS,
     by_default=False,
     grids={

@@ -1,13 +1,14 @@
 """How much faster each variant is than float32 eager, and how far its output is off."""
 
 from bench.core.axes import BACKENDS, REFERENCE, TORCH, Attention, Compile, Dtype, Variant
-from bench.core.case import Compares, Measure
+from bench.core.case import Compares
+from bench.core.measures.forward import FORWARD
 from bench.core.suite import Grid, Suite
 
 SUITE = Suite(
     name="variants",
     title="Speed-up and error of every variant, against float32 eager",
-    measure=Measure.FORWARD,
+    measure=FORWARD,
     compares=Compares.VARIANTS,
     by_default=False,
     variants=(

@@ -22,10 +22,12 @@ from fakes import (
 )
 from hub import Hub, serving
 from hypothesis import settings
+from worker_server import serving as serving_workers
 
 from bench.core.suite import Sampling
 from bench.results import store as records
 from bench.runner.runner import Runner
+from bench.runner.server import ServerLauncher
 
 settings.register_profile("untimed", deadline=None)  # a loaded machine is no failure
 settings.load_profile("untimed")
@@ -95,6 +97,19 @@ def bench(environment, tmp_path) -> Bench:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def worker_server(tmp_path_factory) -> Iterator[str]:
+    """The socket of a worker server for one thread, for `BENCH_WORKER_SERVER`."""
+    with serving_workers(tmp_path_factory.mktemp("workers"), 1) as path:
+        yield path
+
+
+@pytest.fixture
+def forks(worker_server) -> ServerLauncher:
+    """A launcher whose workers are forks, but for those that must start as a process."""
+    return ServerLauncher((worker_server,) if worker_server else ())
 
 
 @pytest.fixture

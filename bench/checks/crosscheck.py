@@ -9,13 +9,15 @@ import numpy as np
 
 from bench.core.architecture import Model
 from bench.core.axes import Variant
-from bench.core.case import Case, Measure, Status, Workload
+from bench.core.case import Case, Status, Workload
 from bench.core.events import Compared, Ended, Event, Failed
+from bench.core.measures.forward import FORWARD
 from bench.plan.options import Options
 from bench.plan.orders import Crosscheck
 from bench.plan.registry import pick_models, pick_suites
 from bench.runner.prepare import devices_here
-from bench.runner.process import ask, probe
+from bench.runner.process import ask
+from bench.runner.server import launcher
 from bench.stats.centres import exponential
 from bench.stats.intervals import Interval, quantile_interval
 from bench.terminal.progress import console
@@ -62,7 +64,7 @@ class Untimed:
 def main(models: tuple[str, ...], device: str, threads: int) -> int:
     """Crosscheck every variant that runs there, and print them one by one; 1 when one differs."""
     Options(threads=threads, devices=(device,))  # the same checks, with the same words, as a run
-    devices_here((device,), probe().facts)
+    devices_here((device,), launcher().probe(threads=threads).facts)
     (suite,) = pick_suites(["variants"])
     order = make_order(pick_models(models), suite.variants, device, threads)
     return show(crosschecks(order, ask(order, SILENCE_S, threads)))
@@ -74,7 +76,7 @@ def make_order(
     """Each model in each of the variants."""
     workloads = WORKLOADS[device.partition(":")[0]]
     cases = tuple(
-        Case("crosscheck", Measure.FORWARD, model.name, variant, workload, device, threads)
+        Case("crosscheck", FORWARD, model.name, variant, workload, device, threads)
         for model in models
         for variant in variants
         for workload in workloads

@@ -11,14 +11,16 @@ from rich.table import Table
 
 from bench.core.architecture import Architecture, Model, Weights
 from bench.core.axes import Variant
-from bench.core.case import Case, Measure, Status, Workload
+from bench.core.case import Case, Status, Workload
 from bench.core.errors import BenchError
 from bench.core.events import Ended, Event, Failed, Known, Phase, Quantity, Samples
+from bench.core.measures.forward import FORWARD
 from bench.plan.jobs import Job, Source
 from bench.plan.options import Options
 from bench.plan.orders import Selftest
 from bench.runner.prepare import devices_here
-from bench.runner.process import Launcher, ProcessLauncher, ask, probe
+from bench.runner.process import Launcher, ProcessLauncher, ask
+from bench.runner.server import launcher
 from bench.stats.centres import exponential
 from bench.stats.intervals import Interval, mean_interval
 from bench.terminal.progress import console
@@ -51,7 +53,7 @@ def main(device: str = "cpu") -> int:
     """Run every check, print a table; 1 when one failed. The A/A test runs on `device`."""
     Options(devices=(device,))  # the same check, with the same words, as a run
     if device != "cpu":
-        devices_here((device,), probe().facts)
+        devices_here((device,), launcher().probe().facts)
     out = console()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("check", "found", "wanted", ""):
@@ -156,13 +158,12 @@ def _aa_ratio(launcher: Launcher, device: str, seed: int) -> Interval:
     arch = Architecture("bert", 1000, 128, 128, 4, 4, 512)
     models = (Model("one", "one", arch), Model("other", "other", arch))
     cases = tuple(
-        Case("selftest", Measure.FORWARD, m.name, Variant(), Workload(1, 64), device, 1)
-        for m in models
+        Case("selftest", FORWARD, m.name, Variant(), Workload(1, 64), device, 1) for m in models
     )
     logs = []
     for process in range(1, PROCESSES + 1):
         job = Job(
-            Measure.FORWARD,
+            FORWARD,
             process,
             cases,
             models,

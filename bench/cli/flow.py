@@ -25,7 +25,7 @@ from bench.plan.options import Options
 from bench.plan.registry import pick_models, pick_suites
 from bench.results import store as records
 from bench.results.validate import file_name
-from bench.runner.process import ProcessLauncher
+from bench.runner.server import launcher
 from bench.runner.signals import StopRequest
 from bench.runner.start import make_runner
 from bench.terminal import plan
@@ -65,7 +65,7 @@ def run(options: Options, output: Path | None) -> int:
     writer = records.open_run(directory)
     try:
         prepared = prepare(options, log=log)
-        sanity = verify(prepared, ProcessLauncher(), log)
+        sanity = verify(prepared, launcher(), log)
     except BaseException:
         writer.abandon()
         raise

@@ -7,28 +7,11 @@ from dataclasses import dataclass
 from enum import Enum
 
 from bench.core.axes import Variant
+from bench.core.measure import Measure
 
 COMPARED = "~"
 """Marks the parts of a case's id in which the cases of a group differ, where not by model."""
 
-
-class Measure(str, Enum):
-    """A kind of measurement, in the order they run; each has one module in `bench.worker.measures`.
-
-    Timing comes last, since it is what takes whatever time is left.
-    """
-
-    VERIFY = "verify"  # once before a run with pretrained weights; no suite asks for it
-    STATIC = "static"
-    COLD_START = "cold_start"
-    MEMORY = "memory"
-    CAPACITY = "capacity"
-    FORWARD = "forward"
-    TEXT = "text"
-
-
-TIMED = (Measure.FORWARD, Measure.TEXT)
-"""What is sampled in interleaved rounds until it is precise."""
 
 OWN_LENGTHS = 0
 """The `seq_len` of a workload whose sequences are as long as the user's text makes them."""

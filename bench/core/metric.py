@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from bench.core.case import Measure
+from bench.core.measure import Measure
 
 
 class Unit(str, Enum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bench.core.case import Measure
+from bench.core.measures import cold_start, forward, memory, static, text
 from bench.core.metric import (
     Better,
     Column,
@@ -32,8 +32,8 @@ SECONDS, BYTES, RATE, COUNT, JOULES = (
 LESS, MORE, NEITHER = Better.LESS, Better.MORE, Better.NEITHER
 EXACTLY, ALLOCATOR, NEVER = Judged.EXACTLY, Judged.WITHIN_ALLOCATOR, Judged.NEVER
 ROW = TerminalRow()
-STATIC, MEMORY, START = (Measure.STATIC,), (Measure.MEMORY,), (Measure.COLD_START,)
-FORWARD, TEXT = (Measure.FORWARD,), (Measure.TEXT,)
+STATIC, MEMORY, START = (static.STATIC,), (memory.MEMORY,), (cold_start.COLD_START,)
+FORWARD, TEXT = (forward.FORWARD,), (text.TEXT,)
 TIMED, WEIGHED = FORWARD + TEXT, STATIC + MEMORY
 PEAK = "Peak memory"
 """The headline of the most memory that a forward needed, whichever way the device tells it."""

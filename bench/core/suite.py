@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bench.core.axes import Variant
-from bench.core.case import Compares, Measure, Workload
+from bench.core.case import Compares, Workload
 from bench.core.errors import UsageError, check_seconds
+from bench.core.measure import Measure
 
 SUITE_NAME = re.compile(r"[A-Za-z0-9][\w-]*")
 """A suite's name is the first part of its cases' ids, and an argument of the command."""

@@ -11,8 +11,9 @@ from typing import Any
 from bench.compare.thresholds import SUITE
 from bench.core.architecture import Model, config_arguments
 from bench.core.axes import Dtype, Variant
-from bench.core.case import Case, Measure, Workload
+from bench.core.case import Case, Workload
 from bench.core.errors import UsageError
+from bench.core.measures.forward import FORWARD
 from bench.gate.environments import Environment
 from bench.gate.process_pair import ProcessPair
 from bench.gate.sides import Side
@@ -116,7 +117,7 @@ def timed_cases(asked: Asked) -> list[Timed]:
                 workload, variant = Workload(batch_size, seq_len), Variant(asked.dtype)
                 case = Case(
                     SUITE,
-                    Measure.FORWARD,
+                    FORWARD,
                     model.name,
                     variant,
                     workload,

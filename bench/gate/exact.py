@@ -10,8 +10,9 @@ from bench.compare.findings import Comparison
 from bench.compare.judgement import exact
 from bench.compare.stored_runs import read
 from bench.core.architecture import Weights
-from bench.core.case import Measure
 from bench.core.errors import NothingMeasuredError, UsageError
+from bench.core.measures.memory import MEMORY
+from bench.core.measures.static import STATIC
 from bench.plan.options import Options
 from bench.plan.registry import all_suites, pick_models
 from bench.plan.stored_options import from_stored
@@ -19,7 +20,7 @@ from bench.results import store as records
 from bench.runner.display import Display
 from bench.runner.start import make_runner
 
-COUNTED = (Measure.STATIC, Measure.MEMORY)
+COUNTED = (STATIC, MEMORY)
 """The measures whose figures are exact."""
 
 

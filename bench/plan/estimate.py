@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.core.architecture import Model
-from bench.core.case import TIMED, Case, Measure
+from bench.core.case import Case
 from bench.core.flops import forward_flops
+from bench.core.measure import in_order
 from bench.core.suite import Sampling
 from bench.plan.jobs import job_batches, processes_of
 
@@ -22,10 +23,6 @@ ASSUMED_FLOPS_PER_S = 1e11
 ENERGY_S = 3.0
 """Seconds of a forward on CUDA over which its energy is counted, once: the counter moves every
 20-100 ms, which is a few percent of that."""
-
-
-TRIES = 14
-"""Assumed processes until the largest batch is found."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +46,13 @@ def estimate(cases: Sequence[Case], models: Sequence[Model], sampling: Sampling)
         )
 
     processes, seconds = 0, 0.0
-    for measure in Measure:
-        started = TRIES if measure is Measure.CAPACITY else processes_of(measure, sampling)
+    for measure in in_order(case.measure for case in cases):
+        started = processes_of(measure, sampling)
         for batch in job_batches(cases, measure):
             processes += started
             seconds += started * START_S
             for case in batch:
-                if measure in TIMED:
+                if measure.timed:
                     # A warm-up, and two rounds of which one begins with a dropped forward.
                     least = 4 * forward_s(case)
                     seconds += max(sampling.budget_s, started * least)

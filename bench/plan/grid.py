@@ -8,9 +8,10 @@ from itertools import product
 
 from bench.core.architecture import Model
 from bench.core.axes import AXES, Kind, Variant
-from bench.core.case import TIMED, Case, Compares, Measure, Workload
+from bench.core.case import Case, Compares, Workload
 from bench.core.english import several
 from bench.core.errors import UsageError
+from bench.core.measure import Need, Processes
 from bench.core.suite import Grid, Suite
 from bench.plan.options import Options
 
@@ -27,7 +28,7 @@ def make_cases(
     notes: list[str] = []
     for suite in suites:
         _check_limit(suite, options)
-        if suite.measure is Measure.TEXT and options.seq_lens:
+        if Need.TEXT in suite.measure.needs and options.seq_lens:
             notes.append(f"{suite.name} has lengths of its own: --seq-len changes nothing there")
         for device, variant in product(options.devices, _variants(suite, options, notes)):
             for workload in _grid(suite, options).workloads():
@@ -59,7 +60,7 @@ def with_weights_to_read(
 
     `random` says of each model with random weights why it has them.
     """
-    left_out = [c for c in cases if c.measure is Measure.COLD_START and c.model in random]
+    left_out = [c for c in cases if Need.CHECKPOINT in c.measure.needs and c.model in random]
     if not left_out:
         return cases, notes
     names = several(dict.fromkeys(c.model for c in left_out))
@@ -71,7 +72,8 @@ def with_weights_to_read(
 
 def _check_limit(suite: Suite, options: Options) -> None:
     """A search for the largest batch has to end: on the CPU not where the whole system does."""
-    if suite.measure is Measure.CAPACITY and "cpu" in options.devices and not options.memory_limit:
+    needs_limit = Need.MEMORY_LIMIT in suite.measure.needs
+    if needs_limit and "cpu" in options.devices and not options.memory_limit:
         raise UsageError(f"{suite.name} on the CPU needs a limit: give --memory-limit, like 2GB")
 
 
@@ -80,7 +82,7 @@ def _variants(suite: Suite, options: Options, notes: list[str]) -> list[Variant]
     if suite.compares is Compares.VARIANTS:
         return list(_chosen(suite.variants, options))
     asked = list(_spanned(options))
-    if suite.measure in TIMED:
+    if Need.PLAIN_MODULE not in suite.measure.needs:
         return asked
     notes.extend(
         f"{suite.name} is for plain torch modules: {variant} left out"
@@ -119,9 +121,9 @@ def _threads(suite: Suite, options: Options) -> list[int]:
 
 def _grid(suite: Suite, options: Options) -> Grid:
     grid = suite.grid(options.profile)
-    if suite.measure is Measure.TEXT:
+    if Need.TEXT in suite.measure.needs:
         return Grid(options.batch_sizes or grid.batch_sizes, grid.seq_lens)
-    if suite.measure is Measure.CAPACITY:  # the batch is what is looked for, from 1 on
+    if suite.measure.processes is Processes.SEARCHED:  # the batch is what is looked for, from 1 on
         return Grid(grid.batch_sizes, options.seq_lens or grid.seq_lens)
     return Grid(options.batch_sizes or grid.batch_sizes, options.seq_lens or grid.seq_lens)
 

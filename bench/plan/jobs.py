@@ -9,7 +9,8 @@ from itertools import groupby
 from typing import Any
 
 from bench.core.architecture import Model, Weights
-from bench.core.case import Case, Measure
+from bench.core.case import Case
+from bench.core.measure import Measure, Processes
 from bench.core.suite import Sampling
 
 
@@ -46,13 +47,13 @@ class Job:
 
 
 def job_batches(cases: Iterable[Case], measure: Measure) -> list[list[Case]]:
-    """Cases split by worker process: one each for what concerns memory and starting, else shared.
+    """Cases split by worker process: one each for what needs it alone, else shared.
 
     All cases of a group share one. Others share it too where they differ in nothing but their
     workload: so cases of different devices, variants or threads meet only to be compared.
     """
-    chosen = [c for c in cases if c.measure is measure]
-    if measure in (Measure.MEMORY, Measure.COLD_START, Measure.CAPACITY):
+    chosen = [c for c in cases if c.measure == measure]
+    if measure.alone:
         return [[case] for case in chosen]
 
     def setting(case: Case) -> list[str]:
@@ -63,14 +64,16 @@ def job_batches(cases: Iterable[Case], measure: Measure) -> list[list[Case]]:
 
 
 def processes_of(measure: Measure, sampling: Sampling) -> int:
-    """Fresh processes per case: counts need one, memory a few, time as many as it takes."""
-    match measure:
-        case Measure.STATIC | Measure.CAPACITY:
+    """Processes per case at most; for a search, about as many as it will try."""
+    match measure.processes:
+        case Processes.ONE:
             return 1
-        case Measure.MEMORY | Measure.COLD_START:
+        case Processes.FEW:
             return min(sampling.memory_processes, sampling.processes)
-        case _:
+        case Processes.SAMPLED:
             return sampling.processes
+        case Processes.SEARCHED:
+            return measure.assumed_processes
 
 
 def identity(case: Case, sources: dict[str, Source]) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bench.core.architecture import Architecture, Model
-from bench.core.case import Measure
 from bench.core.errors import UsageError
+from bench.core.measure import Need
+from bench.core.measures import all_measures
 from bench.core.suite import Suite
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
@@ -35,7 +36,7 @@ def all_suites() -> dict[str, Suite]:
     for name in named:
         if named.count(name) > 1:
             raise UsageError(f"two suites are called {name!r}: rename one in its file")
-    order = list(Measure)
+    order = all_measures()  # a kind of which a part is missing is refused, asked for or not
     return {s.name: s for s in sorted(found, key=lambda s: (order.index(s.measure), s.name))}
 
 
@@ -56,7 +57,7 @@ def _suite(name: str) -> Suite | None:
 def pick_suites(names: Iterable[str], text: str | None = None) -> list[Suite]:
     """The named suites; with none named, that of the text if there is one, else the usual ones."""
     known = all_suites()
-    of_text = [s.name for s in known.values() if s.measure is Measure.TEXT]
+    of_text = [s.name for s in known.values() if Need.TEXT in s.measure.needs]
     for name in names:
         if name not in known:
             raise UsageError(f"no suite {name!r}: choose from {', '.join(known)}")

@@ -10,7 +10,12 @@ from typing import Any
 import pandas as pd
 
 from bench.core.axes import AXES
-from bench.core.case import Measure
+from bench.core.measure import Measure
+from bench.core.measures.cold_start import COLD_START
+from bench.core.measures.forward import FORWARD
+from bench.core.measures.memory import MEMORY
+from bench.core.measures.static import STATIC
+from bench.core.measures.text import TEXT
 from bench.core.metric import USUAL_SCALE
 from bench.core.metrics import METRICS
 from bench.report.table import Table
@@ -27,11 +32,11 @@ SAID_ONCE = ("Weights", *(axis.title for axis in AXES if axis.title not in FILTE
 
 
 CAPTIONS = {
-    Measure.FORWARD: "Timed cases",
-    Measure.TEXT: "Cases on a text",
-    Measure.MEMORY: "Memory cases",
-    Measure.COLD_START: "Cold starts",
-    Measure.STATIC: "Counted cases",
+    FORWARD: "Timed cases",
+    TEXT: "Cases on a text",
+    MEMORY: "Memory cases",
+    COLD_START: "Cold starts",
+    STATIC: "Counted cases",
 }
 """Kinds whose tables come first, with what those are called."""
 
@@ -60,7 +65,7 @@ def case_tables(views: list[View]) -> list[Table]:
 
 def _kinds(views: list[View]) -> dict[str, tuple[str, list[PageColumn]]]:
     """Kinds with columns of their own, then any other: no case is left out."""
-    kinds = {kind.value: (caption, _declared(kind)) for kind, caption in CAPTIONS.items()}
+    kinds = {kind.name: (caption, _declared(kind)) for kind, caption in CAPTIONS.items()}
     for view in views:
         for kind in dict.fromkeys(view.measures):
             if kind not in kinds:

@@ -11,8 +11,13 @@ import numpy as np
 import pandas as pd
 
 from bench.core.axes import AXIS_NAMES, Variant
-from bench.core.case import Measure, Status, Workload
+from bench.core.case import Status, Workload
 from bench.core.english import counted
+from bench.core.measures.cold_start import COLD_START
+from bench.core.measures.forward import FORWARD
+from bench.core.measures.memory import MEMORY
+from bench.core.measures.static import STATIC
+from bench.core.measures.text import TEXT
 from bench.results.schema import IDENTITY
 from bench.results.store import Run
 from bench.stats.analysis import Analysis
@@ -21,10 +26,10 @@ from bench.wording.names import LABEL_LENGTH, SHORT, short_names
 
 CONTEXT = ["device", "threads", *AXIS_NAMES]
 SUITE_MEASURES = {
-    "parameters": Measure.STATIC.value,
-    "memory": Measure.MEMORY.value,
-    "cold_start": Measure.COLD_START.value,
-    "text": Measure.TEXT.value,
+    "parameters": STATIC.name,
+    "memory": MEMORY.name,
+    "cold_start": COLD_START.name,
+    "text": TEXT.name,
 }
 """For suites of which no case has finished; the others are timed."""
 PREFERRED = (1, 128)
@@ -159,7 +164,7 @@ class View:
         by_case = dict(zip(cases["case"], cases["measure"], strict=True))
         by_suite = {**SUITE_MEASURES, **dict(zip(cases["suite"], cases["measure"], strict=True))}
         return [
-            str(by_case.get(row.case) or by_suite.get(row.suite, Measure.FORWARD.value))
+            str(by_case.get(row.case) or by_suite.get(row.suite, FORWARD.name))
             for row in each(self.plan)
         ]
 

@@ -7,10 +7,11 @@ from typing import Any
 from bench.checkpoints.hub import Note, silence
 from bench.core.architecture import Weights
 from bench.core.axes import Variant
-from bench.core.case import Case, Measure, Status, Workload
+from bench.core.case import Case, Status, Workload
 from bench.core.english import several
 from bench.core.errors import BenchError, UsageError
 from bench.core.events import Ended, Failed, Verified
+from bench.core.measures.verify import VERIFY
 from bench.plan.jobs import Job
 from bench.runner.prepare import Prepared
 from bench.runner.process import Launcher
@@ -27,7 +28,7 @@ def verify(
     Raises UsageError for weights that are not the checkpoint's, all of them, and nothing else.
     """
     cases = tuple(
-        Case("verify", Measure.VERIFY, model.name, Variant(), WORKLOAD, device, threads)
+        Case("verify", VERIFY, model.name, Variant(), WORKLOAD, device, threads)
         for model in prepared.models
         if prepared.sources[model.name].weights is Weights.PRETRAINED
         for device, threads in [(prepared.options.devices[0], prepared.options.threads)]
@@ -35,7 +36,7 @@ def verify(
     if not cases:
         return {}
     job = Job(
-        measure=Measure.VERIFY,
+        measure=VERIFY,
         repeat=1,
         cases=cases,
         models=prepared.models,

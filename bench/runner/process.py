@@ -1,4 +1,4 @@
-"""The parent's side of a worker: start it, listen, time out, and tell how it ended."""
+"""The parent's side of a worker: start it, listen, time out, and say how it ended."""
 
 from __future__ import annotations
 
@@ -12,21 +12,20 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import IO, Protocol, TextIO
 
 import psutil
 
-from bench.core.axes import Variant
 from bench.core.case import Status
-from bench.core.errors import BenchError
 from bench.core.events import Ended, Event, Finished, Software, decode
 from bench.plan.jobs import Job, start_stamp
-from bench.plan.orders import Order, Probe, encode
+from bench.plan.orders import Order, encode
+from bench.plan.serving import ROOT
 
 STDERR_LINES = 3
 """How much of a dead worker's last words goes into the reason."""
@@ -36,7 +35,35 @@ GRACE_S = 1.0
 One that has said all and closed its output gets as long to end.
 """
 WORKER = (sys.executable, "-m", "bench.worker")
-ROOT = Path(__file__).resolve().parents[2]
+
+
+class Child(Protocol):
+    """A worker's process, as `subprocess.Popen` shows one."""
+
+    @property
+    def pid(self) -> int:
+        """The process; it leads a process group of its own."""
+
+    @property
+    def stdin(self) -> IO[str] | None:
+        """Where its order goes."""
+
+    @property
+    def stdout(self) -> IO[str] | None:
+        """Where its events come from."""
+
+    def poll(self) -> int | None:
+        """Its exit code, a signal's as a negative number; None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code, once it has ended; raises subprocess.TimeoutExpired."""
+
+    def kill(self) -> None:
+        """End it."""
+
+
+Start = Callable[[TextIO], Child]
+"""Starts a worker whose stderr goes to the given file."""
 
 
 class Launcher(Protocol):
@@ -59,38 +86,39 @@ class ProcessLauncher:
         yield from ask(job, timeout_s, job.threads, self.program)
 
 
-def probe(variants: Iterable[Variant] = (), timeout_s: float = 120.0) -> Software:
-    """The software and devices as a worker sees them, without importing torch here."""
-    reason = ""
-    for event in ask(Probe(tuple(variants)), timeout_s):
-        match event:
-            case Software():
-                return event
-            case Ended():
-                reason = event.reason
-    raise BenchError(f"a worker cannot report its software: {reason}")
-
-
 def ask(
     order: Order, timeout_s: float, threads: int = 1, program: tuple[str, ...] = WORKER
 ) -> Generator[Event, None, None]:
-    """What a fresh worker reports of an order, and last an Ended.
+    """What a fresh process reports of an order: see `listen`."""
+    start = partial(spawn, worker_environment(threads), program)
+    yield from listen(order, timeout_s, start)
+
+
+def spawn(
+    environment: Mapping[str, str], program: tuple[str, ...], errors: TextIO
+) -> subprocess.Popen[str]:
+    """Start a fresh process."""
+    return subprocess.Popen(
+        program,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        env=environment,
+        cwd=ROOT,  # Python imports from here first: never from a model's or a run's directory
+        start_new_session=True,  # Ctrl-C in the terminal is the parent's to handle
+    )
+
+
+def listen(order: Order, timeout_s: float, start: Start) -> Generator[Event, None, None]:
+    """What a worker reports of an order, and last an Ended.
 
     `timeout_s` bounds the silence between two events.
     """
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
-        process = subprocess.Popen(
-            program,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            env=worker_environment(threads),
-            cwd=ROOT,  # Python imports from here first: never from a model's or a run's directory
-            start_new_session=True,  # Ctrl-C in the terminal is the parent's to handle
-        )
+        process = start(errors)
         try:
             yield from _events(process, encode(order), timeout_s, errors)
         finally:
@@ -98,7 +126,7 @@ def ask(
 
 
 def _events(
-    process: subprocess.Popen[str], order: str, timeout_s: float, errors: TextIO
+    process: Child, order: str, timeout_s: float, errors: TextIO
 ) -> Generator[Event, None, None]:
     lines: queue.Queue[str | None] = queue.Queue()
     threading.Thread(target=read_lines, args=(process, lines), daemon=True).start()
@@ -131,7 +159,7 @@ def _events(
     yield ending(code, finished, errors)
 
 
-def _send(process: subprocess.Popen[str], order: str) -> None:
+def _send(process: Child, order: str) -> None:
     if process.stdin is not None:
         with suppress(
             BrokenPipeError, ValueError
@@ -140,9 +168,7 @@ def _send(process: subprocess.Popen[str], order: str) -> None:
             process.stdin.flush()
 
 
-def _next_line(
-    process: subprocess.Popen[str], lines: queue.Queue[str | None], timeout_s: float
-) -> str | None:
+def _next_line(process: Child, lines: queue.Queue[str | None], timeout_s: float) -> str | None:
     """The next line, None at the end; raises queue.Empty after `timeout_s` of silence.
 
     A worker that is dead has ended, though a child of its own may hold its stdout open.
@@ -160,7 +186,7 @@ def _next_line(
                 raise
 
 
-def read_lines(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:
+def read_lines(process: Child, lines: queue.Queue[str | None]) -> None:
     """Pass on whole lines; one cut off by the worker's death is no event."""
     with suppress(ValueError):  # the parent has stopped listening and closed the pipe
         for line in process.stdout or ():
@@ -186,7 +212,7 @@ def ending(code: int, finished: bool, errors: TextIO) -> Ended:
     return Ended(Status.FAILED, reason)
 
 
-def kill(process: subprocess.Popen[str]) -> None:
+def kill(process: Child) -> None:
     """End a worker with all that it started, also where it has ended and they have not."""
     family = []
     if process.poll() is None:
@@ -219,13 +245,13 @@ def worker_environment(threads: int) -> dict[str, str]:
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "PYTHONUNBUFFERED": "1",
-        "TORCHINDUCTOR_CACHE_DIR": str(Path(_scratch()) / "compiled"),
-        "TMPDIR": _scratch(),
+        "TORCHINDUCTOR_CACHE_DIR": str(Path(scratch()) / "compiled"),
+        "TMPDIR": scratch(),
     }
 
 
 @cache
-def _scratch() -> str:
+def scratch() -> str:
     """Where this command's workers keep what they export and compile, until it ends.
 
     What an earlier run compiled would hide the time; what a worker that is ended has exported

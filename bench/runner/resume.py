@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.core.architecture import Weights
-from bench.core.case import TIMED, Status, group_of
+from bench.core.case import Status, group_of
 from bench.core.errors import UsageError
 from bench.core.utc import utc_now
 from bench.plan.registry import all_suites
@@ -60,7 +60,7 @@ def whole_processes(run: records.Run) -> records.Run:
     """
     failed = set(run.cases.loc[run.cases["status"] != Status.OK.value, "case"])
     members: dict[str, set[str]] = {}
-    suites = {suite.name for suite in all_suites().values() if suite.measure in TIMED}
+    suites = {suite.name for suite in all_suites().values() if suite.measure.timed}
     timed = set()
     for row in run.environment["run"]["plan"]:
         group = group_of(row["case"])

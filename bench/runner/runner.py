@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from bench.checkpoints.resolve import Checkpoint
 from bench.core.architecture import Model
-from bench.core.case import TIMED, Case, Measure, Status, Stop, references_of
+from bench.core.case import Case, Status, Stop, references_of
 from bench.core.events import (
     Begin,
     Ended,
@@ -24,6 +24,7 @@ from bench.core.events import (
     Sample,
     Samples,
 )
+from bench.core.measure import Processes, in_order
 from bench.core.plain import to_plain
 from bench.core.suite import Sampling
 from bench.core.utc import utc_now
@@ -78,12 +79,12 @@ class Runner:
             from bench.runner.stopping import looks_of
 
             self.looks = looks_of(records.read_run(self.writer.directory))
-        for kind in Measure:
+        for kind in in_order(case.measure for case in self.cases):
             batches = job_batches(self._open(self.cases), kind)
-            if kind in TIMED:
+            if kind.timed:
                 self._sample(batches, began)
                 continue
-            if kind is Measure.CAPACITY:
+            if kind.processes is Processes.SEARCHED:
                 for case in self._open(c for batch in batches for c in batch):
                     self._capacity(case)
                 continue
@@ -195,7 +196,7 @@ class Runner:
 
     def _silence(self, job: Job) -> float:
         """Seconds for which a healthy worker may say nothing: one workload's whole sampling."""
-        if job.measure not in TIMED:
+        if not job.measure.timed:
             return 0.0
         return job.budget_s * max(len(group) for group in job.groups())
 
@@ -212,7 +213,7 @@ class Runner:
                 self._deliver(progress, case, job.repeat)
             case Measurements(case, rows):
                 self._write("measurements", case, job, rows)
-                if job.measure not in TIMED:
+                if not job.measure.timed:
                     self._deliver(progress, case, job.repeat)
             case Rounds(group, rows):
                 self.writer.append_batch("rounds", group, job.repeat, rows)
@@ -263,7 +264,7 @@ class Runner:
         checkpoint = self.checkpoints[case.model]
         row = {
             **identity(case, self.sources),
-            "measure": case.measure.value,
+            "measure": case.measure.name,
             "source": next(m.source for m in self.models if m.name == case.model),
             "revision": checkpoint.revision if checkpoint else "",
             "checkpoint_bytes": checkpoint.size if checkpoint else None,

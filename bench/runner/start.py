@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.results import store as records
-from bench.runner.process import ProcessLauncher
+from bench.runner.server import launcher
 
 if TYPE_CHECKING:
     from bench.runner.display import Display
@@ -19,7 +19,7 @@ def make_runner(prepared: Prepared, writer: records.RunWriter, display: Display)
 
     return Runner(
         writer=writer,
-        launcher=ProcessLauncher(),
+        launcher=launcher(),
         display=display,
         sampling=prepared.options.sampling,
         timeout_s=prepared.options.timeout_s,

@@ -1,17 +1,15 @@
 """The child process: reads one job, measures it, and streams what it finds to its parent.
 
-Started as `python -m bench.worker` by `bench.runner.process`. One JSON line comes in on stdin; JSON
-lines go out on what was stdout. Whatever libraries print goes to stderr instead.
+Started as `python -m bench.worker` by `bench.runner.process`, or forked by a worker server, which
+is started with `--serve FD`. One JSON line comes in on stdin; JSON lines go out on what was stdout.
+Whatever libraries print goes to stderr instead.
 """
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import os
-import signal
 import sys
-import threading
 import time
 import traceback
 import warnings
@@ -22,12 +20,23 @@ from bench.core.events import Event, Finished, Ready, Software, encode
 from bench.core.units import NS
 from bench.plan.jobs import Job
 from bench.plan.orders import Crosscheck, Order, Probe, Selftest, decode
-
-PR_SET_PDEATHSIG = 1
+from bench.worker.parent import end_with_parent, end_with_stdin
 
 
 def main() -> NoReturn:
-    """Do one job and end; a parent that goes away ends this process too.
+    """Do one job, or serve many; a parent that goes away ends this process too."""
+    match sys.argv[1:]:
+        case ["--serve", listener]:
+            from bench.worker.serve import serve
+
+            serve(int(listener), work)
+        case _:
+            end_with_parent()
+            work()
+
+
+def work() -> NoReturn:
+    """Do the one job that stdin has, and end.
 
     It ends without Python's and the libraries' exit handlers: one of torch's has been seen to wait
     forever for a thread that was gone, with all results delivered.
@@ -51,9 +60,8 @@ def _serve() -> None:
         channel.write(encode(event) + "\n")
         channel.flush()
 
-    _ask_kernel_to_end_with_parent()
     order = sys.stdin.readline()
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    end_with_stdin()
     warnings.simplefilter("ignore")
     _obey(decode(order), emit, began)
 
@@ -62,7 +70,7 @@ def _obey(order: Order, emit: Callable[[Event], None], began: int) -> None:
     """Do what was asked; its modules import torch, which comes after the watch over the parent."""
     match order:
         case Job():
-            _work(order, emit, began)
+            _measure(order, emit, began)
         case Probe():
             from bench.worker.probe import packages, software
 
@@ -79,7 +87,7 @@ def _obey(order: Order, emit: Callable[[Event], None], began: int) -> None:
             emit(Finished())
 
 
-def _work(job: Job, emit: Callable[[Event], None], began: int) -> None:
+def _measure(job: Job, emit: Callable[[Event], None], began: int) -> None:
     import torch
     import transformers
 
@@ -93,7 +101,7 @@ def _work(job: Job, emit: Callable[[Event], None], began: int) -> None:
     spent = {"start_s": (time.perf_counter_ns() - began) * NS}
     session = Session(job, emit, clock, spent, began * NS)
     emit(Ready())
-    importlib.import_module(f"bench.worker.measures.{job.measure.value}").measure(session)
+    importlib.import_module(f"bench.worker.measures.{job.measure.name}").measure(session)
     emit(Finished(session.spent))
 
 
@@ -102,23 +110,6 @@ def _take_stdout() -> TextIO:
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return channel
-
-
-def _ask_kernel_to_end_with_parent() -> None:
-    """Have Linux end this process with its parent, also where a library keeps Python from running.
-
-    See prctl(2); elsewhere, and where the parent was gone before this call, `_die_with_parent`
-    does.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _die_with_parent() -> None:
-    """Wait for stdin to close, which happens when the parent ends in whatever way."""
-    while os.read(0, 1024):
-        pass
-    os._exit(1)
 
 
 if __name__ == "__main__":

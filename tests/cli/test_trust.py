@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from bench.cli import main as cli
 from bench.core.architecture import Model, Weights
-from bench.core.case import Measure
 from bench.core.errors import UsageError
 from bench.core.events import Ended, Measurements
+from bench.core.measures.forward import FORWARD
+from bench.core.measures.static import STATIC
 from bench.core.suite import Grid, Suite
 from bench.plan import registry
 from bench.plan.jobs import Job, Source
@@ -43,10 +44,10 @@ def test_nothing_in_a_model_directory_is_executed(tmp_path, monkeypatch, weights
     directory = tiny_directory(tmp_path, "bert", weights=weights is Weights.PRETRAINED)
     set_traps(directory, sprung)
     monkeypatch.chdir(directory)
-    (one, _) = pair(measure=Measure.STATIC)
+    (one, _) = pair(measure=STATIC)
     model = Model("bert", str(directory), registry.read_architecture(directory))
     job = Job(
-        measure=Measure.STATIC,
+        measure=STATIC,
         repeat=1,
         cases=(one,),
         models=(model,),
@@ -129,7 +130,7 @@ def test_a_model_id_is_no_path_out(name):
 def test_a_suite_is_sound_or_refused_in_one_line(name, sizes):
     """Whatever a user writes into a suite's file, it makes usable case ids or a clear line."""
     try:
-        suite = Suite(name, "title", Measure.FORWARD, {"quick": Grid(sizes, sizes)})
+        suite = Suite(name, "title", FORWARD, {"quick": Grid(sizes, sizes)})
     except UsageError as refused:
         assert "\n" not in str(refused)  # noqa: PT017 - sound ones raise nothing
         return
@@ -144,7 +145,7 @@ def test_a_suite_is_sound_or_refused_in_one_line(name, sizes):
         ("import nothing_like_it", "ModuleNotFoundError"),
         ("SUITE = 7", "SUITE is a int, not a Suite"),
         (
-            "from bench.core.suite import *\nSUITE = Suite('a/b', '', Measure.FORWARD, {})",
+            "from bench.core.suite import *\nSUITE = Suite('a/b', '', FORWARD, {})",
             "suite name",
         ),
         ("raise RuntimeError('two\\nlines')", "RuntimeError: two lines"),

@@ -11,8 +11,8 @@ import pytest
 from fakes import case, pair, write_run
 
 from bench.compare.history import courses, steps
-from bench.core.case import Measure
 from bench.core.errors import UsageError
+from bench.core.measures.static import STATIC
 from bench.results import store as records
 from bench.results.atomic import write_json
 
@@ -145,7 +145,7 @@ def test_a_run_given_twice_counts_once(tmp_path):
 
 def test_a_part_of_a_metric_has_a_course(tmp_path):
     """What stands in summary.csv can be asked for; it is as exact as its whole."""
-    one = case(suite="parameters", measure=Measure.STATIC)
+    one = case(suite="parameters", measure=STATIC)
     for name in ("old", "new"):
         write_run(tmp_path / name, [one], measured={one.id: {"stored_parameters.encoder": [7.0]}})
         environment = records.read_environment(tmp_path / name)

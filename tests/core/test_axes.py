@@ -23,7 +23,8 @@ from bench.core.axes import (
     axis,
     unusual,
 )
-from bench.core.case import Case, Compares, Measure, Workload
+from bench.core.case import Case, Compares, Workload
+from bench.core.measures.forward import FORWARD
 
 IDS = json.loads((Path(__file__).parent.parent / "data" / "ids.json").read_text())
 """Ids that version 0.1 gave, by what is compared and the values of its axes."""
@@ -52,7 +53,7 @@ def test_ids_stay_what_they_were(of):
     known = {one.name: one for one in AXES}
     variant = Variant(**{name: known[name].parse(text) for name, text in named})
     one = Case(
-        *("latency", Measure.FORWARD, "own/x~y", variant, Workload(2, 16), "cuda:1", 4),
+        *("latency", FORWARD, "own/x~y", variant, Workload(2, 16), "cuda:1", 4),
         Compares(compares),
     )
     assert one.id == IDS[of]

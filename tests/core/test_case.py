@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from bench.core.architecture import Model
 from bench.core.axes import REFERENCE, Dtype
-from bench.core.case import Measure, group_of
+from bench.core.case import group_of
 from bench.core.errors import UsageError
+from bench.core.measures.static import STATIC
 from bench.core.suite import PROFILES, Grid, Sampling, Suite
 
 
@@ -65,7 +66,7 @@ def test_a_group_is_a_case_without_its_model():
 def test_a_suite_without_a_profile_uses_its_first_grid():
     """A suite may have one grid for every profile."""
     grid = Grid((1,), (8,))
-    assert Suite("s", "t", Measure.STATIC, {"quick": grid}).grid("full") == grid
+    assert Suite("s", "t", STATIC, {"quick": grid}).grid("full") == grid
 
 
 def test_an_architecture_knows_what_it_shares():

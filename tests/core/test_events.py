@@ -1,4 +1,5 @@
 import json
+from dataclasses import is_dataclass
 
 import pytest
 from fakes import job, pair, worker_events
@@ -10,13 +11,17 @@ from bench.core.case import Status
 from bench.core.events import (
     KINDS,
     Begin,
+    Compared,
     Ended,
     Event,
     Failed,
     Finished,
     Gemm,
+    Known,
     Measurement,
+    Packages,
     Phase,
+    Quantity,
     Sample,
     Samples,
     Software,
@@ -32,6 +37,8 @@ ONE_OF_EACH: list[Event] = [
     Failed("a case", Status.OUT_OF_MEMORY, "MemoryError"),
     Verified("a case", ({"text": "a [MASK].", "predictions": [{"token": "b", "score": 0.5}]},)),
     Software({"torch": "2.13.0", "gpus": [], "cuda": None}),
+    Known(Quantity.ADDED_DELAY, 0.02, 60),
+    Compared("a case", "a way", (0.01, -0.01)),
     Ended(Status.KILLED, "ended by SIGKILL", "SIGKILL"),
 ]
 
@@ -47,11 +54,11 @@ def test_every_kind_of_event_comes_back_as_it_was():
 
 def test_every_event_of_the_module_is_known_to_the_decoder():
     """A class that was forgotten in the union would be written and never read."""
-    parts = {Sample, Measurement}
+    parts = {Sample, Measurement, Packages}
     made = {
         kind
         for kind in vars(events).values()
-        if isinstance(kind, type) and hasattr(kind, "__dataclass_fields__")
+        if is_dataclass(kind) and kind.__module__ == events.__name__
     }
     assert made - parts == set(KINDS.values())
 

@@ -12,7 +12,8 @@ from rich.console import Console
 from bench.compare import judgement, stored_runs
 from bench.compare.findings import Verdict
 from bench.compare.thresholds import Thresholds
-from bench.core.case import Measure
+from bench.core.measures import all_measures
+from bench.core.measures.memory import MEMORY
 from bench.core.metric import (
     Better,
     Column,
@@ -40,7 +41,7 @@ TOY = Metric(
     Judged.EXACTLY,
     (
         TerminalRow(),
-        Column("Toys", (Measure.MEMORY,), ratio=True),
+        Column("Toys", (MEMORY,), ratio=True),
         Headline("Toys", "counted in a box", "memory"),
     ),
 )
@@ -52,7 +53,7 @@ def toy_run(tmp_path, monkeypatch):
     monkeypatch.setitem(METRICS, TOY.name, TOY)
 
     def write(name, values):
-        bert, albert = pair(measure=Measure.MEMORY)
+        bert, albert = pair(measure=MEMORY)
         measured = {bert.id: {"toy": [values[0]]}, albert.id: {"toy": [values[1]]}}
         return write_run(tmp_path / name, [bert, albert], None, measured)
 
@@ -168,7 +169,7 @@ def test_the_page_opens_with_what_is_counted_then_memory_then_time():
 
 def test_columns_of_a_table_have_titles_of_their_own():
     """Two metrics in one column would hide one of them."""
-    for kind in Measure:
+    for kind in all_measures():
         titles = [
             (column.title, column.scale)
             for one in METRICS.values()

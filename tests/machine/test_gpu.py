@@ -6,8 +6,9 @@ import pytest
 from fakes import FakeClock, QueueClock, QueueCuda, case, job, of, pair, values
 
 from bench.core.axes import Cache, Variant
-from bench.core.case import Measure
 from bench.core.events import Failed
+from bench.core.measures.cold_start import COLD_START
+from bench.core.measures.memory import MEMORY
 from bench.machine import gpu
 from bench.machine.kernel import Kernel
 from bench.plan.estimate import ENERGY_S
@@ -305,7 +306,7 @@ def test_setting_up_a_device_is_no_part_of_loading_a_model():
         def synchronize(self):
             held.append(bytearray(b"x" * CONTEXT))  # written to, so that it is resident
 
-    one = case(measure=Measure.MEMORY)
+    one = case(measure=MEMORY)
     told = []
     measure_memory(Session(job([one]), told.append, Context()))
     assert held
@@ -315,7 +316,7 @@ def test_setting_up_a_device_is_no_part_of_loading_a_model():
 def test_setting_up_a_device_is_a_step_of_a_cold_start(monkeypatch):
     """The steps still add up to the whole; without a device there is no such step."""
     monkeypatch.setenv(STARTED, start_stamp()[STARTED])
-    one = case(measure=Measure.COLD_START)
+    one = case(measure=COLD_START)
     steps = ("cold_import", "cold_weights", "first_forward")
     for clock, own in ((SystemClock(), ()), (QueueClock(QueueCuda(), "cuda"), ("cold_device",))):
         told = []

@@ -5,8 +5,12 @@ from fakes import ALBERT, BERT, case, job, pair
 
 from bench.core.architecture import Model
 from bench.core.axes import Dtype
-from bench.core.case import Measure, Workload
+from bench.core.case import Workload
 from bench.core.errors import UsageError
+from bench.core.measures.forward import FORWARD
+from bench.core.measures.memory import MEMORY
+from bench.core.measures.static import STATIC
+from bench.core.measures.text import TEXT
 from bench.core.suite import Grid, Sampling, Suite
 from bench.plan.estimate import estimate
 from bench.plan.grid import make_cases
@@ -17,7 +21,7 @@ from bench.plan.registry import all_suites
 MODELS = (BERT, ALBERT)
 
 
-def suite(name="latency", batches=(1,), lengths=(8, 16), measure=Measure.FORWARD):
+def suite(name="latency", batches=(1,), lengths=(8, 16), measure=FORWARD):
     """A suite with one small grid."""
     return Suite(name, name, measure, {"quick": Grid(batches, lengths)})
 
@@ -68,7 +72,7 @@ def test_options_replace_the_grid():
 
 def test_a_shared_workload_is_measured_once():
     """It stands under the suite named first; suites that measure other things keep theirs."""
-    suites = [suite(), suite("throughput"), suite("memory", measure=Measure.MEMORY)]
+    suites = [suite(), suite("throughput"), suite("memory", measure=MEMORY)]
     cases, _ = make_cases(suites, [BERT], Options())
     assert [c.suite for c in cases] == ["latency", "latency", "memory", "memory"]
 
@@ -87,7 +91,7 @@ def test_a_named_length_above_the_maximum_is_an_error():
 
 def test_a_named_length_is_told_to_be_of_no_use_to_a_text():
     """It is as long as it is; other suites of the same run take the length."""
-    of_text = suite("text", lengths=(0,), measure=Measure.TEXT)
+    of_text = suite("text", lengths=(0,), measure=TEXT)
     cases, notes = make_cases([suite(), of_text], [BERT], Options(seq_lens=(8,)))
     assert [c.workload.seq_len for c in cases] == [8, 0]
     assert notes == ["text has lengths of its own: --seq-len changes nothing there"]
@@ -130,8 +134,8 @@ def test_every_profile_has_all_suites(profile):
 
 def test_a_memory_case_has_a_process_to_itself():
     """Peaks of one case must not hide those of the next."""
-    cases = [*pair(measure=Measure.MEMORY), *pair(seq_len=8)]
-    assert job_batches(cases, Measure.MEMORY) == [[cases[0]], [cases[1]]]
+    cases = [*pair(measure=MEMORY), *pair(seq_len=8)]
+    assert job_batches(cases, MEMORY) == [[cases[0]], [cases[1]]]
 
 
 def test_batches_never_mix_settings():
@@ -143,7 +147,7 @@ def test_batches_never_mix_settings():
         for threads in (1, 2)
         for device in ("cpu", "cuda")
     ]
-    batches = job_batches(cases, Measure.FORWARD)
+    batches = job_batches(cases, FORWARD)
     assert len(batches) == 8
     for batch in batches:
         assert len({(c.device, c.variant, c.threads) for c in batch}) == 1
@@ -152,9 +156,9 @@ def test_batches_never_mix_settings():
 
 def test_a_batch_holds_only_its_kind():
     """Counting and timing never share a process."""
-    cases = [case(), case(measure=Measure.STATIC)]
-    assert job_batches(cases, Measure.STATIC) == [[cases[1]]]
-    assert job_batches([], Measure.FORWARD) == []
+    cases = [case(), case(measure=STATIC)]
+    assert job_batches(cases, STATIC) == [[cases[1]]]
+    assert job_batches([], FORWARD) == []
 
 
 def test_groups_hold_the_models_of_one_workload():
@@ -164,9 +168,7 @@ def test_groups_hold_the_models_of_one_workload():
     assert shuffled.groups() == [[cases[0], cases[1]], [cases[2], cases[3]]]
 
 
-@pytest.mark.parametrize(
-    ("measure", "expected"), [(Measure.STATIC, 1), (Measure.MEMORY, 3), (Measure.FORWARD, 10)]
-)
+@pytest.mark.parametrize(("measure", "expected"), [(STATIC, 1), (MEMORY, 3), (FORWARD, 10)])
 def test_what_is_counted_is_counted_once(measure, expected):
     """Counts need one process, memory a few, time as many as were asked for."""
     assert processes_of(measure, Sampling(processes=10)) == expected
@@ -176,8 +178,8 @@ def test_what_is_counted_is_counted_once(measure, expected):
 def test_the_estimate_counts_processes():
     """One for counting, three for each memory case, and one per repeat for all timed cases."""
     cases = [
-        *pair(measure=Measure.STATIC),
-        *pair(measure=Measure.MEMORY),
+        *pair(measure=STATIC),
+        *pair(measure=MEMORY),
         *pair(seq_len=8),
         *pair(seq_len=16),
     ]

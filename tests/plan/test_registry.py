@@ -8,8 +8,9 @@ import pytest
 from fakes import TINY, tiny_directory
 
 import suites
-from bench.core.case import TIMED, Measure
 from bench.core.errors import UsageError
+from bench.core.measures import all_measures
+from bench.core.measures.verify import VERIFY
 from bench.plan.registry import all_suites, pick_models, pick_suites, read_architecture
 from suites.models import ALBERT_BASE, BERT_BASE, MODELS
 
@@ -18,7 +19,7 @@ def test_the_suites_are_there_timed_ones_last():
     """Timing comes last, since it takes whatever time is left."""
     suites = list(all_suites().values())
     assert {"parameters", "memory", "latency", "throughput"} <= {s.name for s in suites}
-    timed = [s.measure in TIMED for s in suites]
+    timed = [s.measure.timed for s in suites]
     assert timed == sorted(timed)
 
 
@@ -39,8 +40,9 @@ def test_an_unknown_suite_is_named_with_the_known_ones():
 def test_a_file_makes_a_suite(tmp_path, monkeypatch):
     """A module in the `suites` package is all it takes to add one."""
     (tmp_path / "warmth.py").write_text(
-        "from bench.core.case import Measure\nfrom bench.core.suite import Grid, Suite\n"
-        'SUITE = Suite("warmth", "How warm", Measure.FORWARD, {"quick": Grid((1,), (8,))})\n'
+        "from bench.core.measures.forward import FORWARD\n"
+        "from bench.core.suite import Grid, Suite\n"
+        'SUITE = Suite("warmth", "How warm", FORWARD, {"quick": Grid((1,), (8,))})\n'
     )
     (tmp_path / "helper.py").write_text("")
     monkeypatch.setattr(suites, "__path__", [*suites.__path__, str(tmp_path)])
@@ -173,4 +175,6 @@ def test_the_readme_of_suites_names_every_measure():
     """A suite can have each kind but the one that runs by itself."""
     readme = (ROOM / "README.md").read_text(encoding="utf-8")
     line = readme[readme.index("The measures are") :].partition("(see")[0]
-    assert set(re.findall(r"`(\w+)`", line)) == {m.name for m in Measure if m is not Measure.VERIFY}
+    assert set(re.findall(r"`(\w+)`", line)) == {
+        m.name.upper() for m in all_measures() if m != VERIFY
+    }

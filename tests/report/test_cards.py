@@ -5,7 +5,7 @@ from __future__ import annotations
 from fakes import case, write_run
 from variant_runs import view
 
-from bench.core.case import Measure
+from bench.core.measures.memory import MEMORY
 from bench.report import cards, write_report
 from bench.report.verdict import verdict
 from bench.report.view import View
@@ -30,7 +30,7 @@ def test_of_many_models_the_page_opens_with_three_and_a_table_has_all(tmp_path):
 
 def test_the_note_of_a_table_of_models_keeps_the_capitals_of_its_words(tmp_path):
     """RSS is an abbreviation."""
-    cases = [case(f"bert-{i}", measure=Measure.MEMORY) for i in range(7)]
+    cases = [case(f"bert-{i}", measure=MEMORY) for i in range(7)]
     run = write_run(tmp_path / "run", cases, None, {c.id: {"peak_rss_bytes": [1e6]} for c in cases})
     note = cards.table(View.of(run.directory)).note
     assert "Peak memory: peak RSS above the libraries, batch 1, 16 tokens." in note

@@ -8,13 +8,13 @@ from dataclasses import replace
 from pages import LATENCY, SMALL, page
 from synthetic import write_run
 
-from bench.core.case import Measure
+from bench.core.measures.text import TEXT
 from bench.report import write_report
 
 
 def test_cases_of_a_text_and_of_kinds_without_columns_of_their_own_are_listed(tmp_path):
     """Every case stands in a table, whatever was measured."""
-    suites = {**LATENCY, "text": (Measure.TEXT, ((1, 0),))}
+    suites = {**LATENCY, "text": (TEXT, ((1, 0),))}
     source, found = page(tmp_path, replace(SMALL, suites=suites))
     assert "Cases on a text (2)" in found.text
     assert "Words/s" in found.text

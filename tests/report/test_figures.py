@@ -12,14 +12,14 @@ from synthetic import Plan, write_run
 from typer.testing import CliRunner
 
 from bench.cli import main
-from bench.core.case import Measure
 from bench.core.errors import UsageError
+from bench.core.measures.forward import FORWARD
 from bench.plan.registry import all_suites
 from bench.report import figure_names, figures, plot, write_report
 from bench.report.drawing.figure import Figure, Place
 from bench.report.plotting import in_order, load
 
-LATENCY = Plan(suites={"latency": (Measure.FORWARD, ((1, 16),))}, processes=2, rounds=4)
+LATENCY = Plan(suites={"latency": (FORWARD, ((1, 16),))}, processes=2, rounds=4)
 TOY = """
 from bench.report.drawing import canvas
 from bench.report.drawing.figure import Drawn, Figure, Place

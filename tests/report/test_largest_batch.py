@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from fakes import case, write_run
 
-from bench.core.case import Measure
+from bench.core.measures.capacity import CAPACITY
 from bench.report import largest_batch, write_report
 from bench.report.view import View
 
 
 def test_largest_batches_are_a_table_of_the_page(tmp_path):
     """With the limit, the memory used, and the ratio to the reference."""
-    cases = [case(model, measure=Measure.CAPACITY, seq_len=512) for model in ("bert", "albert")]
+    cases = [case(model, measure=CAPACITY, seq_len=512) for model in ("bert", "albert")]
     measured = {
         one.id: {
             "largest_batch": [batch],

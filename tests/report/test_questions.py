@@ -7,7 +7,7 @@ from fakes import case, write_run
 from variant_runs import variant
 
 from bench.core.axes import Backend, Variant
-from bench.core.case import Measure
+from bench.core.measures.static import STATIC
 from bench.report.questions import answers
 from bench.report.view import View
 
@@ -17,7 +17,7 @@ def speed_answer(tmp_path, models, seconds=(1.0, 1.0), encoders=((9e5, 9e5), (9e
 
     `encoders` is what each stores and applies in its encoder.
     """
-    counted = [case(m, suite="parameters", measure=Measure.STATIC) for m in models]
+    counted = [case(m, suite="parameters", measure=STATIC) for m in models]
     timed = dict(zip(map(case, models), seconds, strict=True))
     measured = {
         one.id: {
@@ -124,7 +124,7 @@ def test_intervals_that_overlap_do_not_tell_how_much_fusing_takes(tmp_path):
 @pytest.mark.parametrize(("size", "written"), [(4e6, "once."), (40e6, "once per application.")])
 def test_the_size_of_an_export_is_said_where_it_was_measured(tmp_path, size, written):
     """And how often it holds the shared layer; otherwise it is said to be arithmetic."""
-    counted = [case(m, suite="parameters", measure=Measure.STATIC) for m in ("bert", "albert")]
+    counted = [case(m, suite="parameters", measure=STATIC) for m in ("bert", "albert")]
     exported = [variant(Variant(backend=Backend("onnxruntime")), m) for m in ("bert", "albert")]
     measured = {
         one.id: {"stored_parameters": [n], "applied_parameters": [1e7]}

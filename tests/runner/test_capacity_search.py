@@ -6,9 +6,10 @@ from fakes import found, job, of, pair, statuses, values
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.core.case import Measure, Status
+from bench.core.case import Status
 from bench.core.errors import UsageError
 from bench.core.events import Begin, Ended, Failed, Finished, Measurement, Measurements, Ready
+from bench.core.measures.capacity import CAPACITY
 from bench.plan.grid import make_cases
 from bench.plan.options import Options, parse_bytes
 from bench.plan.registry import pick_models, pick_suites
@@ -61,7 +62,7 @@ def script(fitting, status=Status.OUT_OF_MEMORY, reason=EXHAUSTED, signal="SIGKI
 @pytest.mark.parametrize("status", [Status.OUT_OF_MEMORY, Status.KILLED])
 def test_a_run_finds_it_for_every_case(make, status):
     """Running out of memory is an answer, whoever tells it; the ratio is in the tables."""
-    runner = make(pair(measure=Measure.CAPACITY), script({"bert": 5, "albert": 12}, status))
+    runner = make(pair(measure=CAPACITY), script({"bert": 5, "albert": 12}, status))
     runner.measure()
     assert set(statuses(runner).values()) == {"ok"}
     rows = found(runner).measurements
@@ -81,7 +82,7 @@ def test_a_run_finds_it_for_every_case(make, status):
 
 def test_each_batch_is_tried_in_a_process_of_its_own(make):
     """So what an earlier one left in memory does not count."""
-    runner = make(pair(measure=Measure.CAPACITY)[:1], script({"bert": 5}), memory_limit=10**9)
+    runner = make(pair(measure=CAPACITY)[:1], script({"bert": 5}), memory_limit=10**9)
     runner.measure()
     tried = [work.cases[0].workload.batch_size for work in runner.launcher.jobs]
     assert tried == [1, 2, 4, 8, 6, 5]
@@ -90,7 +91,7 @@ def test_each_batch_is_tried_in_a_process_of_its_own(make):
 
 def test_a_model_of_which_not_even_one_sequence_fits_is_a_row_with_that_reason(make):
     """It is skipped, no failure of the run; the other model goes on."""
-    runner = make(pair(measure=Measure.CAPACITY), script({"bert": 0, "albert": 3}))
+    runner = make(pair(measure=CAPACITY), script({"bert": 0, "albert": 3}))
     runner.measure()
     assert list(statuses(runner).values()) == ["skipped", "ok"]
     assert found(runner).cases["reason"][0] == f"not even a batch of 1 fits: {EXHAUSTED}"
@@ -99,7 +100,7 @@ def test_a_model_of_which_not_even_one_sequence_fits_is_a_row_with_that_reason(m
 @pytest.mark.parametrize("status", [Status.FAILED, Status.TIMED_OUT])
 def test_a_batch_that_could_not_be_tried_fails_the_case(make, status):
     """It says nothing of memory; the batch stands in the reason, with the one that fitted."""
-    runner = make(pair(measure=Measure.CAPACITY)[:1], script({"bert": 2}, status, "a broken thing"))
+    runner = make(pair(measure=CAPACITY)[:1], script({"bert": 2}, status, "a broken thing"))
     runner.measure()
     assert list(statuses(runner).values()) == [status.value]
     assert found(runner).cases["reason"][0] == ("batch 4: a broken thing (a batch of 2 fits)")
@@ -112,14 +113,14 @@ def test_a_batch_that_could_not_be_tried_fails_the_case(make, status):
 def test_only_signals_that_mean_memory_are_an_answer(make, signal, end):
     """A crash is no sign of a batch that is too large."""
     one = script({"bert": 2}, Status.KILLED, "the worker was ended", signal)
-    runner = make(pair(measure=Measure.CAPACITY)[:1], one)
+    runner = make(pair(measure=CAPACITY)[:1], one)
     runner.measure()
     assert list(statuses(runner).values()) == [end]
 
 
 def test_a_limit_that_holds_any_batch_gives_no_number(make):
     """The largest that was tried is not the largest that fits."""
-    runner = make(pair(measure=Measure.CAPACITY)[:1], script({"bert": 10 * MOST}))
+    runner = make(pair(measure=CAPACITY)[:1], script({"bert": 10 * MOST}))
     runner.measure()
     assert list(statuses(runner).values()) == ["failed"]
     assert f"even a batch of {MOST:,} fits" in found(runner).cases["reason"][0]
@@ -128,7 +129,7 @@ def test_a_limit_that_holds_any_batch_gives_no_number(make):
 
 def test_a_search_that_has_ended_is_not_made_again_by_resume(make):
     """Killed between the measurements and the row of its case: they are there once."""
-    cases = pair(measure=Measure.CAPACITY)[:1]
+    cases = pair(measure=CAPACITY)[:1]
     first = make(cases, script({"bert": 5}))
     first.measure()
     path = first.writer.directory / "cases.csv"
@@ -149,7 +150,7 @@ def test_a_worker_that_ends_without_a_word_fails_the_case(make):
         del work
         yield Ended()
 
-    runner = make(pair(measure=Measure.CAPACITY)[:1], silent)
+    runner = make(pair(measure=CAPACITY)[:1], silent)
     runner.measure()
     assert found(runner).cases["reason"][0] == "batch 1: the worker ended without measuring it"
     assert issubclass(TryError, Exception)
@@ -162,7 +163,7 @@ def test_a_real_worker_keeps_to_the_limit():
     """
     small, huge = (
         job(
-            pair(measure=Measure.CAPACITY, batch_size=size, seq_len=64)[:1],
+            pair(measure=CAPACITY, batch_size=size, seq_len=64)[:1],
             memory_limit=2 * 10**9,
             threads=64,
         )
@@ -179,7 +180,7 @@ def test_a_real_worker_keeps_to_the_limit():
 @pytest.mark.parametrize("threads", [2, 64])
 def test_a_process_larger_than_the_limit_does_not_fit(threads):
     """The libraries count as well, as a container would have it; the stacks of threads do not."""
-    tight = job(pair(measure=Measure.CAPACITY)[:1], memory_limit=100 * 10**6, threads=threads)
+    tight = job(pair(measure=CAPACITY)[:1], memory_limit=100 * 10**6, threads=threads)
     (failed,) = of(Failed, ProcessLauncher().run(tight, PATIENCE_S))
     assert failed.status is Status.OUT_OF_MEMORY
 

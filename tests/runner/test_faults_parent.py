@@ -93,7 +93,7 @@ def test_resume_measures_only_what_is_missing(tmp_path):
     jobs = []
 
     def script(job):
-        jobs.append((job.measure.value, job.repeat))
+        jobs.append((job.measure.name, job.repeat))
         return scripted_run.events(job)
 
     scripted_run.go(tmp_path / "run", script=script)
@@ -111,7 +111,7 @@ def test_a_finished_run_that_lost_its_last_bytes_is_completed(tmp_path, table, m
     jobs = []
 
     def script(job):
-        jobs.append((job.measure.value, job.repeat, len(job.cases)))
+        jobs.append((job.measure.name, job.repeat, len(job.cases)))
         return scripted_run.events(job)
 
     scripted_run.go(tmp_path / "run", script=script)

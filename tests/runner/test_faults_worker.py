@@ -13,7 +13,7 @@ from fakes import ALBERT, BERT, RANDOM, TINY, ListDisplay, case, pair, run_envir
 from machine import memory_group, needs_root
 
 from bench.core.architecture import Model
-from bench.core.case import Measure
+from bench.core.measures.memory import MEMORY
 from bench.core.suite import Sampling
 from bench.results import store as records
 from bench.runner import process as launch
@@ -161,7 +161,7 @@ def test_a_worker_killed_for_memory_is_a_row_and_the_rest_goes_on(tmp_path):
 def test_a_machine_that_hides_proc_is_measured_all_the_same(tmp_path):
     """Without /proc times are taken, and what could not be known is empty, not zero."""
     hide = 'mount -t tmpfs none /proc && exec "$@"'
-    cases = [*pair(seq_len=8), case(measure=Measure.MEMORY, seq_len=8)]
+    cases = [*pair(seq_len=8), case(measure=MEMORY, seq_len=8)]
     run = run_under(tmp_path, ("unshare", "-m", "sh", "-c", hide, "sh"), (BERT, ALBERT), cases)
     assert set(run.cases["status"]) == {"ok"}
     known = set(run.measurements["metric"])

@@ -12,7 +12,7 @@ from fakes import ALBERT, BERT, RANDOM, bench_environment, case, job, of, pair, 
 
 from bench.core.architecture import Model, Weights
 from bench.core.axes import Backend, Variant
-from bench.core.case import Measure, Status
+from bench.core.case import Status
 from bench.core.events import (
     Begin,
     Ended,
@@ -26,10 +26,12 @@ from bench.core.events import (
     Samples,
     Software,
 )
+from bench.core.measures.memory import MEMORY
+from bench.core.measures.static import STATIC
 from bench.plan.jobs import Source
 from bench.plan.orders import Probe, encode
 from bench.runner import process as launch
-from bench.runner.process import ProcessLauncher, probe
+from bench.runner.process import ProcessLauncher
 
 PATIENCE_S = 120.0
 """Far above what a tiny job takes: reached only when something hangs."""
@@ -80,20 +82,20 @@ def test_a_timed_job_from_end_to_end():
     assert spent["forwards_s"] + spent["gemm_s"] <= spent["timed_s"]
 
 
-def test_a_memory_job_measures_what_the_formula_says():
+def test_a_memory_job_measures_what_the_formula_says(forks):
     """Weights, activations and peaks of one tiny model, read in a real process."""
-    one = case("albert", measure=Measure.MEMORY, batch_size=8, seq_len=64)
-    measured = values(ProcessLauncher().run(job([one]), PATIENCE_S))
+    one = case("albert", measure=MEMORY, batch_size=8, seq_len=64)
+    measured = values(forks.run(job([one]), PATIENCE_S))
     assert measured["weight_bytes"] > 0
     assert measured["peak_activation_bytes"] > 8 * 64 * 64 * 4
     assert measured["peak_rss_bytes"] > 0
     assert measured["load_time"] > 0
 
 
-def test_a_static_job_counts_both_models():
+def test_a_static_job_counts_both_models(forks):
     """One process counts every model; FLOPs counted and by formula agree."""
-    work = job(pair(measure=Measure.STATIC))
-    events = list(ProcessLauncher().run(work, PATIENCE_S))
+    work = job(pair(measure=STATIC))
+    events = list(forks.run(work, PATIENCE_S))
     assert {e.case for e in of(Measurements, events)} == {c.id for c in work.cases}
     for one in work.cases:
         counted = values(events, one.id)
@@ -131,11 +133,11 @@ def test_prints_of_a_running_worker_go_to_stderr():
     assert sorted(done.stderr.split()) == ["child", "python", "raw"]
 
 
-def test_a_model_that_cannot_be_loaded_fails_alone(tmp_path):
+def test_a_model_that_cannot_be_loaded_fails_alone(forks, tmp_path):
     """Its cases get the exception as their reason; the other model is measured."""
     sources = {"bert": RANDOM, "albert": Source(str(tmp_path / "nowhere"), Weights.PRETRAINED)}
     work = job(pair(), sources=sources)
-    events = list(ProcessLauncher().run(work, PATIENCE_S))
+    events = list(forks.run(work, PATIENCE_S))
     (failed,) = of(Failed, events)
     assert failed.case == work.cases[1].id
     assert failed.status is Status.FAILED
@@ -144,28 +146,29 @@ def test_a_model_that_cannot_be_loaded_fails_alone(tmp_path):
     assert events[-1] == Ended()
 
 
-def test_a_worker_that_raises_tells_why():
+def test_a_worker_that_raises_tells_why(forks):
     """An exception outside any case ends the worker; its last words are the reason."""
     broken = job([case("unknown")], models=(BERT, ALBERT), sources={})
-    events = list(ProcessLauncher().run(broken, PATIENCE_S))
+    events = list(forks.run(broken, PATIENCE_S))
     told = [e for e in events if isinstance(e, Failed | Ended) and e.status is Status.FAILED]
     assert told[0].reason
     assert "\n" not in told[0].reason
 
 
-def test_an_unreadable_order_is_a_failure_with_last_words():
+def test_an_unreadable_order_is_a_failure_with_last_words(monkeypatch):
     """The reason has the exit code and the end of what the worker said."""
-    events = list(launch._listen("no job", PATIENCE_S, 1))
+    monkeypatch.setattr(launch, "encode", lambda _: "no job")
+    events = list(launch.ask(Probe(), PATIENCE_S))
     assert kinds(events) == [Ended]
     assert events[0].status is Status.FAILED
     assert "exit code 1" in events[0].reason
-    assert "JSONDecodeError" in events[0].reason
+    assert "KeyError" in events[0].reason
 
 
 def test_a_worker_that_never_starts_is_a_failure(monkeypatch):
     """One that dies before it has read its order (a large one) is reported, not raised."""
-    monkeypatch.setattr(sys, "executable", "/bin/false")
-    events = list(launch._listen("x" * 1_000_000, PATIENCE_S, 1))
+    monkeypatch.setattr(launch, "encode", lambda _: "x" * 1_000_000)
+    events = list(launch.ask(Probe(), PATIENCE_S, program=("/bin/false",)))
     assert [e.status for e in of(Ended, events)] == [Status.FAILED]
     assert len(events) == 1
 
@@ -268,8 +271,8 @@ def test_a_worker_ends_with_its_parent():
 
 STUCK = """
 import ctypes
-from bench.worker.__main__ import _ask_kernel_to_end_with_parent
-_ask_kernel_to_end_with_parent()
+from bench.worker.parent import end_with_parent
+end_with_parent()
 print("stuck", flush=True)
 ctypes.PyDLL(None).sleep(120)  # holds the interpreter's lock, as a library may
 """
@@ -298,10 +301,10 @@ def test_threads_and_silence_of_the_hub_are_set_before_the_worker_starts(monkeyp
     assert found["PYTHONPATH"].split(os.pathsep)[1] == str(Path("elsewhere").absolute())
 
 
-def test_a_probe_tells_the_software():
+def test_a_probe_tells_the_software(forks):
     """The parent learns versions and devices without importing torch."""
     exported = Variant(backend=Backend("onnxruntime"))
-    found = probe((Variant(), exported), PATIENCE_S)
+    found = forks.probe((Variant(), exported))
     assert json.dumps(found.facts)
     assert found.facts["torch"].startswith("2.")
     assert isinstance(found.facts["gpus"], list)
@@ -312,10 +315,10 @@ def test_a_probe_tells_the_software():
         assert {"onnxruntime", "onnx", "onnxscript"} <= set(found.packages[0].versions)
 
 
-def test_a_directory_of_the_hub_is_never_asked_for():
+def test_a_directory_of_the_hub_is_never_asked_for(forks):
     """A worker given neither a directory nor facts says so instead of downloading."""
-    one = case("x", measure=Measure.STATIC)
+    one = case("x", measure=STATIC)
     work = job([one], models=(Model("x", "owner/x"),), sources={"x": RANDOM})
-    events = list(ProcessLauncher().run(work, PATIENCE_S))
+    events = list(forks.run(work, PATIENCE_S))
     (failed,) = of(Failed, events)
     assert "no known architecture" in failed.reason

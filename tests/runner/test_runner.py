@@ -2,8 +2,12 @@ import pytest
 from fakes import MEASURED_BY, FakeClock, cut, found, pair, rewall, statuses, worker_events
 
 from bench.core.axes import Dtype
-from bench.core.case import Measure, Status
+from bench.core.case import Status
 from bench.core.events import Begin, Ended, Failed, Measurements, Samples
+from bench.core.measures.forward import FORWARD
+from bench.core.measures.memory import MEMORY
+from bench.core.measures.static import STATIC
+from bench.core.measures.text import TEXT
 from bench.core.suite import Sampling
 from bench.runner.finalize import time_spent
 
@@ -34,8 +38,8 @@ def first(script, then=worker_events):
 def test_every_case_is_measured_and_closed_once(make):
     """All kinds of measurement end with one row per case, and every repeat has its samples."""
     cases = [
-        *pair(measure=Measure.STATIC),
-        *pair(measure=Measure.MEMORY, batch_size=2),
+        *pair(measure=STATIC),
+        *pair(measure=MEMORY, batch_size=2),
         *pair(seq_len=8),
     ]
     runner = make(cases, sampling=Sampling(processes=3, precision=1e-6))
@@ -44,10 +48,10 @@ def test_every_case_is_measured_and_closed_once(make):
     run = found(runner)
     assert set(run.samples["process"]) == {1, 2, 3}
     assert dict(zip(run.cases["case"], run.cases["processes"], strict=True)) == {
-        c.id: 1 if c.measure is Measure.STATIC else 3 for c in cases
+        c.id: 1 if c.measure is STATIC else 3 for c in cases
     }
     kinds = [job.measure for job in runner.launcher.jobs]
-    assert kinds == [Measure.STATIC] + 6 * [Measure.MEMORY] + 3 * [Measure.FORWARD]
+    assert kinds == [STATIC] + 6 * [MEMORY] + 3 * [FORWARD]
 
 
 def test_repeats_are_outermost(make):
@@ -331,7 +335,7 @@ def test_an_interrupt_leaves_what_was_measured(make):
 
 def test_what_is_done_is_not_measured_again(make):
     """A resumed run begins where the first one ended: cases and repeats that are there count."""
-    cases = [*pair(measure=Measure.STATIC), *pair(), *pair(seq_len=8)]
+    cases = [*pair(measure=STATIC), *pair(), *pair(seq_len=8)]
     done = dict.fromkeys([c.id for c in cases[:2]], Status.OK)
     runner = make(cases, done=done, repeats={c.id: {1} for c in cases[2:4]})
     runner.measure()
@@ -349,7 +353,7 @@ def test_a_worker_is_told_its_share_of_the_budget(make):
 def test_the_timeout_leaves_time_to_sample(make):
     """A workload is silent while it is sampled: its budget must not look like a hang."""
     sampling = Sampling(processes=1, min_processes=1, budget_s=1000)
-    kinds = (Measure.STATIC, Measure.FORWARD, Measure.TEXT)
+    kinds = (STATIC, FORWARD, TEXT)
     runner = make([one for kind in kinds for one in pair(measure=kind)], sampling=sampling)
     runner.measure()
     static, *timed = runner.launcher.timeouts

@@ -7,7 +7,7 @@ from fakes import case, write_run
 from bench.compare.judgement import compare
 from bench.compare.stored_runs import read
 from bench.compare.thresholds import Thresholds
-from bench.core.case import Measure
+from bench.core.measures.static import STATIC
 from bench.results import store as records
 
 STEADY = [[0.100] * 4, [0.101] * 4, [0.099] * 4]
@@ -38,4 +38,4 @@ def compared(tmp_path, old, new, threshold=0.05):
 
 def static(model="bert", **facts):
     """A counted case."""
-    return case(model, suite="parameters", measure=Measure.STATIC, **facts)
+    return case(model, suite="parameters", measure=STATIC, **facts)

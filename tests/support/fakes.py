@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from bench.core.architecture import Architecture, Model, Weights
 from bench.core.axes import Dtype, Variant
-from bench.core.case import TIMED, Case, Measure, Status, Stop, Workload
+from bench.core.case import Case, Status, Stop, Workload
 from bench.core.events import (
     Begin,
     Ended,
@@ -31,6 +31,13 @@ from bench.core.events import (
     Sample,
     Samples,
 )
+from bench.core.measure import Measure
+from bench.core.measures.capacity import CAPACITY
+from bench.core.measures.cold_start import COLD_START
+from bench.core.measures.forward import FORWARD
+from bench.core.measures.memory import MEMORY
+from bench.core.measures.static import STATIC
+from bench.core.measures.text import TEXT
 from bench.core.metrics import metric
 from bench.core.plain import to_plain
 from bench.core.suite import Sampling
@@ -50,20 +57,20 @@ TINY = {
 }
 BERT, ALBERT = (Model(name, name, TINY[name]) for name in ("bert", "albert"))
 SUITES = {
-    Measure.STATIC: "parameters",
-    Measure.MEMORY: "memory",
-    Measure.COLD_START: "cold_start",
-    Measure.CAPACITY: "capacity",
-    Measure.TEXT: "text",
-    Measure.FORWARD: "latency",
+    STATIC: "parameters",
+    MEMORY: "memory",
+    COLD_START: "cold_start",
+    CAPACITY: "capacity",
+    TEXT: "text",
+    FORWARD: "latency",
 }
 RANDOM = Source(None, Weights.RANDOM)
 MEASURED_BY = {
-    Measure.STATIC: ("stored_parameters", "1", 1000.0),
-    Measure.MEMORY: ("peak_rss_bytes", "B", 1e6),
-    Measure.COLD_START: ("cold_start", "s", 1.5),
-    Measure.TEXT: ("throughput_tokens", "1/s", 100.0),
-    Measure.FORWARD: ("load_average", "1", 0.5),
+    STATIC: ("stored_parameters", "1", 1000.0),
+    MEMORY: ("peak_rss_bytes", "B", 1e6),
+    COLD_START: ("cold_start", "s", 1.5),
+    TEXT: ("throughput_tokens", "1/s", 100.0),
+    FORWARD: ("load_average", "1", 0.5),
 }
 """One metric of each kind of measurement, its unit, and what scripted workers say of it."""
 
@@ -189,7 +196,7 @@ def case(
     model: str = "bert",
     *,
     suite: str = "",
-    measure: Measure = Measure.FORWARD,
+    measure: Measure = FORWARD,
     batch_size: int = 1,
     seq_len: int = 16,
     dtype: Dtype = Dtype.FLOAT32,
@@ -227,7 +234,7 @@ def worker_events(
 ) -> Iterator[Event]:
     """What a healthy worker says about a job, in its order; `seconds` per model of a forward."""
     yield Ready()
-    if job.measure in TIMED:
+    if job.measure.timed:
         for model in dict.fromkeys(c.model for c in job.cases):
             yield Begin(tuple(c.id for c in job.cases if c.model == model))
         groups = job.groups()
@@ -235,11 +242,11 @@ def worker_events(
         groups = [[c] for c in job.cases]
     for group in groups:
         yield Begin(tuple(c.id for c in group))
-        if job.measure in TIMED:
+        if job.measure.timed:
             yield Rounds(group[0].group, tuple(round_rows(rounds)))
         for one in group:
             yield Measurements(one.id, (Measurement(*MEASURED_BY[job.measure]),))
-            if job.measure in TIMED:
+            if job.measure.timed:
                 wall_s = (seconds or {}).get(one.model, 0.01)
                 yield Samples(one.id, samples([wall_s] * rounds))
     yield Finished({"load_s": 0.5})
@@ -376,7 +383,7 @@ def case_row(case: Case, status: Status = Status.OK, reason: str = "") -> dict[s
     """A finished case's row of `cases.csv`."""
     return {
         **identity(case, {case.model: RANDOM}),
-        "measure": case.measure.value,
+        "measure": case.measure.name,
         "source": case.model,
         "revision": "",
         "checkpoint_bytes": None,

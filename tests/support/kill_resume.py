@@ -24,7 +24,6 @@ from pathlib import Path
 import fakes
 import scripted_run
 
-from bench.core.case import TIMED
 from bench.core.errors import BenchError
 from bench.results import store as records
 
@@ -86,7 +85,7 @@ def check(directory: Path, log: Path, tally: Tally) -> None:
     closed = list(run.cases["case"])
     tally.lost.extend(c for kind, c in reported if kind == "finish" and closed.count(c) != 1)
     for case in scripted_run.CASES:
-        timed = case.measure in TIMED
+        timed = case.measure.timed
         # A repeat counts when its whole group is there: a part of one is measured again.
         mates = [c for c in scripted_run.CASES if c.group == case.group] if timed else [case]
         times = min(reported.count(("advance", mate.id)) for mate in mates)

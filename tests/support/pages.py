@@ -7,15 +7,17 @@ from html.parser import HTMLParser
 
 from synthetic import Plan, write_run
 
-from bench.core.case import Measure
+from bench.core.measures.forward import FORWARD
+from bench.core.measures.memory import MEMORY
+from bench.core.measures.static import STATIC
 from bench.report import write_report
 
 SMALL = Plan(
     suites={
-        "parameters": (Measure.STATIC, ((1, 128),)),
-        "memory": (Measure.MEMORY, ((1, 128), (8, 128))),
-        "latency": (Measure.FORWARD, ((1, 32), (1, 128))),
-        "throughput": (Measure.FORWARD, ((4, 128),)),
+        "parameters": (STATIC, ((1, 128),)),
+        "memory": (MEMORY, ((1, 128), (8, 128))),
+        "latency": (FORWARD, ((1, 32), (1, 128))),
+        "throughput": (FORWARD, ((4, 128),)),
     },
     processes=3,
     rounds=6,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from synthetic import Plan, write_run
 
-from bench.core.case import Measure
+from bench.core.measures.forward import FORWARD
 
 SAMPLES, CASES = 1_000_000, 2_000
 PER_REPEAT = 100
@@ -36,7 +36,7 @@ def plan(samples: int, cases: int) -> Plan:
     processes = 5
     rounds = (samples // cases // processes - 3) // 3
     workloads = [(b, 16 * s) for s in range(1, 33) for b in range(1, 32)][: cases // 2]
-    suites = {"throughput": (Measure.FORWARD, workloads)}
+    suites = {"throughput": (FORWARD, workloads)}
     return Plan(suites=suites, processes=processes, rounds=rounds)
 
 

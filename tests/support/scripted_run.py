@@ -10,8 +10,11 @@ from pathlib import Path
 
 import fakes
 
-from bench.core.case import Case, Measure
+from bench.core.case import Case
 from bench.core.events import Event, Samples
+from bench.core.measures.forward import FORWARD
+from bench.core.measures.memory import MEMORY
+from bench.core.measures.static import STATIC
 from bench.core.suite import Sampling
 from bench.plan.jobs import Job
 from bench.results import store as records
@@ -21,8 +24,8 @@ from bench.runner.resume import carry_over, whole_processes
 from bench.runner.runner import Runner
 
 CASES = [
-    *fakes.pair(measure=Measure.STATIC),
-    *fakes.pair(measure=Measure.MEMORY, batch_size=2),
+    *fakes.pair(measure=STATIC),
+    *fakes.pair(measure=MEMORY, batch_size=2),
     *fakes.pair(seq_len=8),
     *fakes.pair(seq_len=16),
 ]
@@ -117,9 +120,9 @@ def incomplete(run: records.Run) -> list[str]:
     for case in CASES:
         if closed.get(case.id) != "ok":
             found.append(f"{case.id} is {closed.get(case.id, 'missing')}")
-        repeats = {Measure.STATIC: 1, Measure.MEMORY: 2}.get(case.measure, REPEATS)
+        repeats = {STATIC: 1, MEMORY: 2}.get(case.measure, REPEATS)
         wanted = [(run.measurements, "case", case.id, 1)]
-        if case.measure is Measure.FORWARD:
+        if case.measure is FORWARD:
             wanted.append((run.samples, "case", case.id, ROUNDS + 1))
             wanted.append((run.rounds, "group", case.group, ROUNDS))
         for table, column, name, count in wanted:

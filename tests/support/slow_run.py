@@ -20,6 +20,7 @@ from bench.core.events import Begin
 from bench.core.suite import Sampling
 from bench.plan.options import Options
 from bench.results import store as records
+from bench.runner import start
 from bench.runner.prepare import Prepared
 from bench.runner.resume import carry_over, whole_processes
 
@@ -73,6 +74,6 @@ def main(*_, **__):
 
 
 os.chdir(DIRECTORY.parent)
-flow.ProcessLauncher = lambda: fakes.ScriptedLauncher(script)  # the seam for processes
+start.launcher = lambda: fakes.ScriptedLauncher(script)  # the seam for processes
 cli.app = main
 cli.main()

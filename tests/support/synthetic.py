@@ -14,16 +14,20 @@ from synthetic_values import measurements
 
 from bench.core.architecture import Architecture, Model
 from bench.core.axes import Dtype, Variant
-from bench.core.case import TIMED, Case, Measure, Workload
+from bench.core.case import Case, Workload
+from bench.core.measure import Measure
+from bench.core.measures.forward import FORWARD
+from bench.core.measures.memory import MEMORY
+from bench.core.measures.static import STATIC
 from bench.results import store as records
 from suites.models import BERT_BASE, MODELS
 
 BERT, ALBERT = MODELS[:2]
 SUITES = {
-    "parameters": (Measure.STATIC, ((1, 128), (1, 512))),
-    "memory": (Measure.MEMORY, ((1, 128), (8, 128), (8, 512), (32, 512))),
-    "latency": (Measure.FORWARD, tuple((1, s) for s in (16, 32, 64, 128, 256, 512))),
-    "throughput": (Measure.FORWARD, tuple((b, 128) for b in (2, 4, 8, 16, 32))),
+    "parameters": (STATIC, ((1, 128), (1, 512))),
+    "memory": (MEMORY, ((1, 128), (8, 128), (8, 512), (32, 512))),
+    "latency": (FORWARD, tuple((1, s) for s in (16, 32, 64, 128, 256, 512))),
+    "throughput": (FORWARD, tuple((b, 128) for b in (2, 4, 8, 16, 32))),
 }
 
 
@@ -71,7 +75,7 @@ def write_run(directory: Path, plan: Plan | None = None) -> Path:
     kept = [c for c in cases if c.id not in {*plan.unfinished, *plan.failed}]
     tables = {
         "cases": [_case_row(plan, c) for c in cases if c.id not in plan.unfinished],
-        "samples": _samples(plan, [c for c in kept if c.measure in TIMED]),
+        "samples": _samples(plan, [c for c in kept if c.measure.timed]),
         "measurements": [row for c in kept for row in _measurements(plan, c)],
     }
     for name, rows in tables.items():
@@ -103,7 +107,7 @@ def _identity(plan: Plan, case: Case) -> dict[str, Any]:
 
 def _case_row(plan: Plan, case: Case) -> dict[str, Any]:
     status, reason = plan.failed.get(case.id, ("ok", ""))
-    timed = case.measure in TIMED and status == "ok"
+    timed = case.measure.timed and status == "ok"
     return {
         **_identity(plan, case),
         "measure": case.measure.value,

@@ -7,7 +7,11 @@ from typing import Any
 from bench.core import flops as formulas
 from bench.core.architecture import Architecture
 from bench.core.axes import Dtype
-from bench.core.case import Case, Measure
+from bench.core.case import Case
+from bench.core.measures.forward import FORWARD
+from bench.core.measures.memory import MEMORY
+from bench.core.measures.static import STATIC
+from bench.core.measures.text import TEXT
 from suites.models import ALBERT_BASE
 
 PARTS = {
@@ -25,12 +29,12 @@ APPLIED_ENCODER = 85_054_464
 def measurements(case: Case, arch: Architecture, processes: int) -> list[dict[str, Any]]:
     """Rows of measurements.csv for a case; timed cases have so many processes."""
     kind = {
-        Measure.STATIC: _static,
-        Measure.MEMORY: _memory,
-        Measure.FORWARD: _disturbances,
-        Measure.TEXT: _text,
+        STATIC: _static,
+        MEMORY: _memory,
+        FORWARD: _disturbances,
+        TEXT: _text,
     }[case.measure]
-    ran = {Measure.STATIC: 1, Measure.MEMORY: 3}.get(case.measure, processes)
+    ran = {STATIC: 1, MEMORY: 3}.get(case.measure, processes)
     rows = []
     for process in range(1, ran + 1):
         found = kind(case, arch, process)

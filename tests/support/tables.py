@@ -11,7 +11,11 @@ from typing import Any
 import pandas as pd
 from fakes import RANDOM, case
 
-from bench.core.case import Case, Measure
+from bench.core.case import Case
+from bench.core.measure import Measure
+from bench.core.measures.forward import FORWARD
+from bench.core.measures.memory import MEMORY
+from bench.core.measures.static import STATIC
 from bench.core.metrics import metric
 from bench.plan.jobs import identity
 from bench.results.schema import RATIOS, SUMMARY
@@ -53,7 +57,7 @@ def outcome(models: Sequence[str] = (BERT, ALBERT)) -> Outcome:
         for place, model in enumerate(models):
             one = case(model, measure=measure, batch_size=size[0], seq_len=size[1], threads=2)
             value = values[min(place, 1)]
-            spread = 0.04 if measure is Measure.FORWARD else math.nan
+            spread = 0.04 if measure is FORWARD else math.nan
             rows.append(
                 _row(one, name)
                 | {
@@ -78,14 +82,14 @@ def outcome(models: Sequence[str] = (BERT, ALBERT)) -> Outcome:
 
     for name, values in COUNTED.items():
         for tokens in (128, 512):
-            add(name, Measure.STATIC, (1, tokens), values)
-    add("flops", Measure.STATIC, (1, 128), (22.3e9, 22.328e9))
-    add("flops", Measure.STATIC, (1, 512), (96.6e9, 96.7e9))
+            add(name, STATIC, (1, tokens), values)
+    add("flops", STATIC, (1, 128), (22.3e9, 22.328e9))
+    add("flops", STATIC, (1, 512), (96.6e9, 96.7e9))
     for size, (own, other, *bounds) in TIMES.items():
-        add("latency", Measure.FORWARD, size, (own, other), *bounds)
+        add("latency", FORWARD, size, (own, other), *bounds)
     for size, peaks in PEAKS.items():
-        add("weight_bytes", Measure.MEMORY, size, COUNTED["weight_bytes"])
-        add("peak_rss_bytes", Measure.MEMORY, size, peaks)
+        add("weight_bytes", MEMORY, size, COUNTED["weight_bytes"])
+        add("peak_rss_bytes", MEMORY, size, peaks)
     directory = Path("results/20261127-182636-f611a6")
     run: Any = SimpleNamespace(directory=directory, environment=environment())
     analysis = Analysis(run)

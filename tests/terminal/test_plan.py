@@ -7,7 +7,8 @@ from fakes import ALBERT, BERT, case, pair
 from rich.console import Console
 
 from bench.core.axes import Dtype
-from bench.core.case import Compares, Measure
+from bench.core.case import Compares
+from bench.core.measures.static import STATIC
 from bench.core.suite import Sampling
 from bench.plan.estimate import estimate
 from bench.terminal.plan import show_plan
@@ -30,7 +31,7 @@ def test_a_plan_shows_what_it_costs():
 
 def test_a_plan_of_one_is_told_in_the_singular():
     """One case, one process, one minute."""
-    one = [case(measure=Measure.STATIC)]
+    one = [case(measure=STATIC)]
     assert "1 case in 1 worker process, at most about 1 minute (" in " ".join(shown(one))
 
 

@@ -14,9 +14,14 @@ from fakes import BERT, TINY, QueueClock, QueueCuda, case, job, of, python
 
 from bench.core.architecture import Model
 from bench.core.axes import REFERENCE, Attention, Backend, Cache, Compile, Dtype, Head, Variant
-from bench.core.case import Compares, Measure, Status, Workload
+from bench.core.case import Compares, Status, Workload
 from bench.core.errors import BenchError, UnsupportedError
 from bench.core.events import Event, Phase, Samples
+from bench.core.measures.capacity import CAPACITY
+from bench.core.measures.forward import FORWARD
+from bench.core.measures.memory import MEMORY
+from bench.core.measures.static import STATIC
+from bench.core.measures.text import TEXT
 from bench.core.tolerance import TOLERANCE
 from bench.worker import engine as engines
 from bench.worker import variants
@@ -153,7 +158,7 @@ def test_compiling_again_is_no_part_of_warming_up(compiled, forwards):
     assert engine.forwards == forwards
 
 
-@pytest.mark.parametrize("measure", [Measure.STATIC, Measure.MEMORY, Measure.CAPACITY])
+@pytest.mark.parametrize("measure", [STATIC, MEMORY, CAPACITY])
 def test_what_cannot_be_loaded_is_skipped_by_every_measure(measure):
     """And what is only emulated is counted all the same."""
     flash = replace(case(measure=measure), variant=Variant(Dtype.BFLOAT16, Attention.FLASH))
@@ -410,7 +415,7 @@ def test_capturing_cuda_graphs_is_no_sample(text):
     cuda = QueueCuda()
     clock = QueueClock(cuda, "cuda")
     told: list[Event] = []
-    one = replace(case(measure=Measure.TEXT if text else Measure.FORWARD), variant=COMPILED)
+    one = replace(case(measure=TEXT if text else FORWARD), variant=COMPILED)
     listening = Session(job([one], repeat=2, budget_s=1.0), told.append, clock)
     engine = Graphed(cuda)
     inputs = [{"input_ids": torch.zeros(1, n, dtype=torch.long)} for n in range(8, 8 + BATCHES)]

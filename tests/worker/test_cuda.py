@@ -14,8 +14,10 @@ import torch
 from fakes import RANDOM, bench, case, job, of, pair, python, tiny_directory, values
 
 from bench.core.axes import Cache, Compile, Dtype, Variant
-from bench.core.case import Measure, Status, Workload
+from bench.core.case import Status, Workload
 from bench.core.events import Failed, Phase, Rounds, Samples
+from bench.core.measures.capacity import CAPACITY
+from bench.core.measures.memory import MEMORY
 from bench.results.store import read_run
 from bench.runner.process import ProcessLauncher
 from bench.stats.summary import summarise
@@ -175,7 +177,7 @@ def test_a_model_against_itself_has_a_ratio_of_one():
 @pytest.fixture(scope="module")
 def memory():
     """Metrics of the memory of each full-size model at batch 8, 128 tokens."""
-    ask = {"measure": Measure.MEMORY, "device": "cuda", "batch_size": 8, "seq_len": 128}
+    ask = {"measure": MEMORY, "device": "cuda", "batch_size": 8, "seq_len": 128}
     return {name: values(base_events([case(name, **ask)])) for name in BASE}
 
 
@@ -219,7 +221,7 @@ def test_memory_is_the_allocators_and_this_processs(memory):
 
 def test_out_of_memory_is_an_answer_of_the_allocator():
     """A limit that holds one batch and not a larger one."""
-    one = case(BERT.name, measure=Measure.CAPACITY, device="cuda", seq_len=512)
+    one = case(BERT.name, measure=CAPACITY, device="cuda", seq_len=512)
     assert values(base_events([one], memory_limit=10**9))["capacity_peak_bytes"] <= 10**9
     large = replace(one, workload=replace(one.workload, batch_size=512))
     (failed,) = of(Failed, base_events([large], memory_limit=10**9))

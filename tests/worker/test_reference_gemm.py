@@ -12,7 +12,6 @@ from bench.core.architecture import Model
 from bench.core.axes import Dtype
 from bench.core.events import Gemm, Phase, Sample, Samples
 from bench.core.flops import forward_flops
-from bench.runner.process import ProcessLauncher
 from bench.worker import reference_gemm as gemm
 from bench.worker.clock import SystemClock
 from bench.worker.measures import forward
@@ -102,10 +101,10 @@ def test_an_invalid_round_makes_its_gemms_invalid(clock):
     assert Phase.SAMPLE in {t.phase for t in gemms.samples if t.round == 2}
 
 
-def test_a_worker_keeps_its_gemms_and_says_the_share():
+def test_a_worker_keeps_its_gemms_and_says_the_share(forks):
     """A real worker: gemms of every round of the group, and the share that they make."""
     work = job(pair(seq_len=8))
-    events = list(ProcessLauncher().run(work, 120))
+    events = list(forks.run(work, 120))
     (gemms,) = of(Gemm, events)
     assert gemms.group == work.cases[0].group
     for one in work.cases:

@@ -6,9 +6,10 @@ from fakes import TINY, case, job
 
 from bench.core.architecture import Model, Weights
 from bench.core.axes import REFERENCE, Attention, Dtype, Head, Variant
-from bench.core.case import Measure, Workload
+from bench.core.case import Workload
 from bench.core.errors import UnsupportedError
 from bench.core.flops import forward_flops, peak_activation_bytes
+from bench.core.measures.verify import VERIFY
 from bench.plan.jobs import Source
 from bench.worker.clock import SystemClock
 from bench.worker.loading import load, make_inputs
@@ -179,7 +180,7 @@ def test_a_model_without_sdpa_is_verified_with_the_attention_it_has(tmp_path):
     arch = replace(TINY["bert"], model_type="mpnet")
     made = load(Model("m", "", arch), REFERENCE, None, "cpu", random=True)
     made.save_pretrained(tmp_path)
-    one = case("m", suite="verify", measure=Measure.VERIFY)
+    one = case("m", suite="verify", measure=VERIFY)
     facts = {
         "models": (Model("m", "m"),),
         "sources": {"m": Source(str(tmp_path), Weights.PRETRAINED)},

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pages import SMALL, page
 
-from bench.core.case import Measure
+from bench.core.measures.memory import MEMORY
 
 
 def test_what_memory_was_not_counted_at_is_called_an_extrapolation(small, tmp_path):
@@ -14,7 +14,7 @@ def test_what_memory_was_not_counted_at_is_called_an_extrapolation(small, tmp_pa
     title = "ALBERT needs more memory than BERT above about 17,800 tokens in one forward"
     assert f"By extrapolation, {title}" in small[1].text
     assert "The largest forward counted here had 1,024 tokens." in small[1].text
-    measured = {**SMALL.suites, "memory": (Measure.MEMORY, ((1, 128), (64, 512)))}
+    measured = {**SMALL.suites, "memory": (MEMORY, ((1, 128), (64, 512)))}
     _, found = page(tmp_path, replace(SMALL, suites=measured))
     assert "Above about 17,800 tokens in one forward, ALBERT needs more" in found.text
     assert "By extrapolation" not in found.text

@@ -1,0 +1,5 @@
+"""Timing forwards: the cases of a group in turn."""
+
+from bench.core.measure import Measure, Processes
+
+FORWARD = Measure("forward", order=50, processes=Processes.SAMPLED)

@@ -1,0 +1,5 @@
+"""Timing tokenization and forwards of the user's own text."""
+
+from bench.core.measure import Measure, Need, Processes
+
+TEXT = Measure("text", order=60, processes=Processes.SAMPLED, needs=(Need.TEXT,))

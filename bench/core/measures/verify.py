@@ -1,0 +1,5 @@
+"""Proving that the right weights are loaded: once before a run; no suite asks for it."""
+
+from bench.core.measure import Measure, Processes, Start
+
+VERIFY = Measure("verify", order=0, processes=Processes.ONE, start=Start.FORKED)

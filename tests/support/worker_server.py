@@ -1,0 +1,31 @@
+"""Worker servers that many `bench` commands and launchers of a test session share.
+
+Nearly all the time of a small job is importing torch. Commands find the servers through
+`BENCH_WORKER_SERVER` in their environment. A job whose process has to start with other variables
+than a server's (other threads, another `PYTHONPATH`) gets a fresh process, as does whatever has to
+start as one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+from bench.runner.process import worker_environment
+from bench.runner.server import Server
+
+
+@contextmanager
+def serving(directory: Path, *threads: int) -> Iterator[str]:
+    """Servers for these numbers of threads; what `BENCH_WORKER_SERVER` has to be for a command."""
+    if sys.platform != "linux":  # there commands start fresh processes
+        yield ""
+        return
+    with ExitStack() as stack:
+        paths = [str(directory / f"workers-{number}") for number in threads]
+        for number, path in zip(threads, paths, strict=True):
+            stack.enter_context(closing(Server.start(path, worker_environment(number))))
+        yield os.pathsep.join(paths)

@@ -93,7 +93,7 @@ class Doctor:
             yield Finding(
                 f"steal time {stolen:.1%} since start",
                 "the hypervisor gives this machine's CPUs to others",
-                "bench run --repeats 10   # more processes, or a dedicated machine",
+                "bench run --processes 10   # more processes, or a dedicated machine",
             )
 
     def _limits(self) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from scipy.special import stdtr, stdtrit
 from bench.core.metric import Unit
 from bench.core.metrics import LARGEST, metric
 from bench.stats.intervals import CONFIDENCE, Interval
+from bench.stats.moderated import PRIOR_PROCESSES
 
 LEAST_PROCESSES = 3
 """Times of fewer processes than this give no verdict: an interval from two is a guess."""
@@ -111,7 +112,10 @@ def corrected(found: Sequence[Judgement]) -> list[Judgement]:
     Of many intervals of 95 % some leave 1 out by chance. A difference that does not stand up to
     the correction is taken back to what its interval says of how far from 1 it may be.
     """
-    chances = {i: _chance(one) for i, one in enumerate(found) if one.evidence is Evidence.TIMED}
+    timed = {i: one for i, one in enumerate(found) if one.evidence is Evidence.TIMED}
+    # With others beside it, an interval has borrowed their spread: it counts as more processes.
+    borrowed = PRIOR_PROCESSES if len(timed) > 1 else 0.0
+    chances = {i: _chance(one, borrowed) for i, one in timed.items()}
     kept, left = set(), len(chances)
     for i in sorted(chances, key=lambda i: chances[i]):
         if chances[i] > (1 - CONFIDENCE) / left:
@@ -164,17 +168,16 @@ def _half_width(interval: Interval) -> float:
     return math.log(interval.high / interval.low) / 2
 
 
-def _chance(one: Judgement) -> float:
-    """How probable a ratio as far from 1 would be, were there no difference.
+def _chance(one: Judgement, borrowed: float) -> float:
+    """How probable a ratio as far from 1 would be, were there no difference (Student's t).
 
-    By Student's t of its own processes alone: an interval that borrows spread from other workloads
-    has more degrees of freedom, and its tails would be lighter.
+    `borrowed`: degrees of freedom that its interval has from the spread of other workloads.
     """
     half = _half_width(one.interval)
     if math.isnan(half) or one.processes < LEAST_PROCESSES:
         return 1.0
     if not half:
         return 0.0 if one.is_decided else 1.0
-    freedom = one.processes - 1
+    freedom = one.processes - 1 + borrowed
     reach = abs(math.log(one.interval.value)) / half * float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
     return 2 * float(stdtr(freedom, -reach))

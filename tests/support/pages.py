@@ -21,6 +21,7 @@ SMALL = Plan(
     },
     processes=3,
     rounds=6,
+    slowdown=0.05,
 )
 
 

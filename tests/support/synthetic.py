@@ -110,7 +110,7 @@ def _case_row(plan: Plan, case: Case) -> dict[str, Any]:
     timed = case.measure.timed and status == "ok"
     return {
         **_identity(plan, case),
-        "measure": case.measure.value,
+        "measure": case.measure.name,
         "source": next(m.source for m in plan.models if m.name == case.model),
         "revision": "",
         "checkpoint_bytes": None,

@@ -170,7 +170,7 @@ def _aa_ratio(launcher: Launcher, device: str, seed: int) -> Interval:
             {m.name: Source(None, Weights.RANDOM) for m in models},
             threads=1,
             seed=seed,
-            budget_s=BUDGET_S,
+            budgets_s={cases[0].group: BUDGET_S * len(cases)},
             precision=0.001,
         )
         one, other = _fastest(launcher, job)

@@ -131,7 +131,9 @@ def _sampling(
         found = replace(found, processes=processes, min_processes=fewest, max_time_s=None)
     if budget is not None:
         found = replace(found, budget_s=budget, max_time_s=None)
-    return found if precision is None else replace(found, precision=precision)
+    if precision is not None:
+        found = replace(found, precision=precision, stops_early=True)
+    return found
 
 
 def with_plan(command: Callable[..., None]) -> Callable[..., None]:

@@ -9,7 +9,7 @@ from typing import Annotated, Optional
 import typer
 
 from bench.cli.options import with_plan
-from bench.plan.options import Options
+from bench.plan.options import Options, parse_allocator
 
 verbs = typer.Typer()
 
@@ -23,6 +23,10 @@ def run(
         typer.Option(help="Commit, tag or branch of the checkpoints; the registry's when empty."),
     ] = "",
     seed: Annotated[int, typer.Option(help="Seed of inputs and of the order in rounds.")] = 0,
+    allocator: Annotated[
+        str,
+        typer.Option(help="steady: timed workers keep freed memory; system: as the system has it."),
+    ] = "steady",
     timeout: Annotated[
         float, typer.Option(help="Seconds of silence after which a worker is given up.")
     ] = 600.0,
@@ -41,6 +45,7 @@ def run(
     if resume is not None:
         raise typer.Exit(flow.resume(resume))
     asked = replace(options, revision=revision or None, seed=seed, timeout_s=timeout)
+    asked = replace(asked, allocator=parse_allocator(allocator))
     raise typer.Exit(flow.run(asked, output))
 
 

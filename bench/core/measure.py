@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
+from bench.core.allocator import Allocator
+
 
 class Processes(str, Enum):
     """How many fresh processes a case is measured in."""
@@ -47,6 +49,8 @@ class Measure:
     """Place in a run. Timing comes last, since it is what takes whatever time is left."""
     processes: Processes
     start: Start = Start.SPAWNED
+    allocator: Allocator = Allocator.SYSTEM
+    """How its processes treat memory that is freed."""
     alone: bool = False
     """Whether each case has its processes to itself: what concerns memory and starting."""
     needs: tuple[Need, ...] = ()

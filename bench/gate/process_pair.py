@@ -14,11 +14,11 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from bench.core.allocator import Allocator
 from bench.gate.environments import Environment
 from bench.gate.git import without_repository
 from bench.gate.outputs import Outputs
 from bench.gate.sides import CaseError, Side, SideError
-from bench.machine.allocator import STEADY_ALLOCATOR
 from bench.runner.process import ending, kill, read_lines, worker_environment
 
 SIDE_SCRIPT = Path(__file__).with_name("side_process.py")
@@ -107,7 +107,7 @@ class _SideProcess:
             "w+", encoding="utf-8", errors="replace"
         )
         # Only what the side itself imports may be on its path: not this project's directory.
-        variables = {**STEADY_ALLOCATOR, **worker_environment(order["threads"])}
+        variables = worker_environment(order["threads"], Allocator.STEADY)
         variables.pop("PYTHONPATH")
         variables = without_repository(variables)
         self._process = subprocess.Popen(

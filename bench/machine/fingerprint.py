@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 
+from bench.core.allocator import Allocator
 from bench.machine.kernel import Kernel
 
 SETTINGS = (
@@ -83,7 +84,12 @@ def _known(read: Callable[[], int | None]) -> int | None:
         return None
 
 
-def fingerprint(hardware: dict[str, Any], programs: dict[str, Any], threads: int) -> dict[str, Any]:
+def fingerprint(
+    hardware: dict[str, Any],
+    programs: dict[str, Any],
+    threads: int,
+    allocator: Allocator = Allocator.SYSTEM,
+) -> dict[str, Any]:
     """What must be equal for the seconds of two runs to be comparable, with a short `id` of it."""
     facts = {
         "cpu": hardware["cpu"],
@@ -92,6 +98,7 @@ def fingerprint(hardware: dict[str, Any], programs: dict[str, Any], threads: int
         "threads": threads,
         # Absent where there are none, as in runs from before they were recorded.
         **({"settings": hardware["settings"]} if hardware.get("settings") else {}),
+        **({"allocator": allocator.value} if allocator is not Allocator.SYSTEM else {}),
         **({"packages": programs["packages"]} if programs.get("packages") else {}),
         # Nothing that runs here asks for them, so that the other two are alike.
         **({"huge_pages": "always"} if hardware.get("huge_pages") == "always" else {}),

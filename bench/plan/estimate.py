@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.core.architecture import Model
+from bench.core.architecture import Architecture, Model
 from bench.core.case import Case
 from bench.core.flops import forward_flops
 from bench.core.measure import in_order
@@ -33,18 +33,17 @@ class Estimate:
     seconds: float
 
 
+def assumed_forward_s(case: Case, architectures: Mapping[str, Architecture | None]) -> float:
+    """Seconds that one forward of a case is assumed to take, before anything is measured."""
+    architecture = architectures[case.model]
+    if architecture is None:
+        return 1.0
+    return forward_flops(architecture, case.workload, case.variant.head) / ASSUMED_FLOPS_PER_S
+
+
 def estimate(cases: Sequence[Case], models: Sequence[Model], sampling: Sampling) -> Estimate:
     """An upper bound from the budgets, with an assumed machine speed where one forward is long."""
     architectures = {m.name: m.architecture for m in models}
-
-    def forward_s(case: Case) -> float:
-        arch = architectures[case.model]
-        return (
-            forward_flops(arch, case.workload, case.variant.head) / ASSUMED_FLOPS_PER_S
-            if arch
-            else 1.0
-        )
-
     processes, seconds = 0, 0.0
     for measure in in_order(case.measure for case in cases):
         started = processes_of(measure, sampling)
@@ -54,10 +53,10 @@ def estimate(cases: Sequence[Case], models: Sequence[Model], sampling: Sampling)
             for case in batch:
                 if measure.timed:
                     # A warm-up, and two rounds of which one begins with a dropped forward.
-                    least = 4 * forward_s(case)
+                    least = 4 * assumed_forward_s(case, architectures)
                     seconds += max(sampling.budget_s, started * least)
                     seconds += ENERGY_S if case.device.startswith("cuda") else 0.0
                 else:
-                    seconds += started * 4 * forward_s(case)
+                    seconds += started * 4 * assumed_forward_s(case, architectures)
     limit = sampling.max_time_s
     return Estimate(processes, min(seconds, limit) if limit else seconds)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from bench.core.allocator import Allocator
 from bench.core.architecture import Model, Weights
 from bench.core.case import Case
 from bench.core.measure import Measure, Processes
@@ -33,8 +34,11 @@ class Job:
     sources: dict[str, Source]
     threads: int
     seed: int
-    budget_s: float
+    budgets_s: dict[str, float]
+    """By group, seconds of rounds of all its cases together; only what is timed has any."""
     precision: float
+    """Half a log-ratio's interval at which a group ends before its budget; 0 for never."""
+    allocator: Allocator = Allocator.SYSTEM
     text: str | None = None
     memory_limit: int | None = None
 

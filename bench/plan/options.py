@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.core.allocator import Allocator
 from bench.core.architecture import Weights
 from bench.core.axes import AXES, Axis
 from bench.core.errors import UsageError, check_seconds
@@ -41,6 +42,8 @@ class Options:
     text: str | None = None
     memory_limit: int | None = None
     """Bytes, for the largest batch that fits."""
+    allocator: Allocator = Allocator.STEADY
+    """Of what is timed; SYSTEM leaves all measurements to the system's own."""
 
     def __post_init__(self) -> None:
         for option, numbers in (("--batch-size", self.batch_sizes), ("--seq-len", self.seq_lens)):
@@ -75,6 +78,14 @@ SIZES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12} | {
     f"{letter}i": 2 ** (10 * power) for power, letter in enumerate("KMGT", start=1)
 }
 """What the letters before a B stand for."""
+
+
+def parse_allocator(text: str) -> Allocator:
+    """The allocator that `--allocator` names."""
+    known = {one.value: one for one in (Allocator.STEADY, Allocator.SYSTEM)}
+    if text not in known:
+        raise UsageError(f"--allocator is {text!r}: choose from {', '.join(known)}")
+    return known[text]
 
 
 def parse_bytes(option: str, text: str) -> int | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from bench.core.allocator import Allocator
 from bench.core.axes import AXES
 from bench.core.plain import from_plain
 from bench.plan.options import Options, parse_axes
@@ -29,5 +30,6 @@ def from_stored(data: Mapping[str, Any]) -> Options:
     former = {axis.name: data.get(f"{axis.name}s", ()) for axis in AXES}
     found = {name: value for name, value in data.items() if name.removesuffix("s") not in former}
     axes = parse_axes({**former, **data.get("axes", {})})
+    found = {"allocator": Allocator.SYSTEM.value, **found}  # before there was a choice
     sampling = {FORMER_SAMPLING.get(n, n): value for n, value in data["sampling"].items()}
     return replace(from_plain(Options, {**found, "axes": {}, "sampling": sampling}), axes=axes)

@@ -43,7 +43,7 @@ def verify(
         sources=prepared.sources,
         threads=prepared.options.threads,
         seed=0,
-        budget_s=0.0,
+        budgets_s={},
         precision=0.0,
     )
     tell(f"verifying the weights of {several(c.model for c in cases)}")

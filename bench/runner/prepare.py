@@ -60,7 +60,7 @@ class Prepared:
             "machine": self.machine,
             "software": self.software,
             "fingerprint": environment.fingerprint(
-                self.machine, self.software, self.options.threads
+                self.machine, self.software, self.options.threads, self.options.allocator
             ),
             "warnings": list(self.notes),
         }

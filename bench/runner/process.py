@@ -21,6 +21,7 @@ from typing import IO, Protocol, TextIO
 
 import psutil
 
+from bench.core.allocator import Allocator
 from bench.core.case import Status
 from bench.core.events import Ended, Event, Finished, Software, decode
 from bench.plan.jobs import Job, start_stamp
@@ -83,7 +84,8 @@ class ProcessLauncher:
     program: tuple[str, ...] = WORKER
 
     def run(self, job: Job, timeout_s: float) -> Generator[Event, None, None]:
-        yield from ask(job, timeout_s, job.threads, self.program)
+        start = partial(spawn, worker_environment(job.threads, job.allocator), self.program)
+        yield from listen(job, timeout_s, start)
 
 
 def ask(
@@ -232,11 +234,15 @@ def kill(process: Child) -> None:
                 pipe.close()
 
 
-def worker_environment(threads: int) -> dict[str, str]:
-    """The worker's environment: our packages importable, threads set, no talk with the hub."""
+def worker_environment(threads: int, allocator: Allocator = Allocator.SYSTEM) -> dict[str, str]:
+    """The worker's environment: our packages importable, threads set, no talk with the hub.
+
+    Where the user has set the allocator, that stands.
+    """
     given = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     paths = [str(ROOT), *(str(Path(path).absolute()) for path in given)]
     return {
+        **allocator.variables,
         **os.environ,
         **start_stamp(),
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),

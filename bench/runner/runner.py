@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
 from bench.checkpoints.resolve import Checkpoint
+from bench.core.allocator import Allocator
 from bench.core.architecture import Model
 from bench.core.case import Case, Status, Stop, references_of
 from bench.core.events import (
@@ -27,16 +28,19 @@ from bench.core.events import (
 from bench.core.measure import Processes, in_order
 from bench.core.plain import to_plain
 from bench.core.suite import Sampling
-from bench.core.utc import utc_now
 from bench.plan.jobs import Job, Source, identity, job_batches, processes_of
 from bench.results import store as records
 from bench.runner.capacity_search import Search, TryError
 from bench.runner.display import Display
 from bench.runner.process import Launcher
+from bench.runner.progress import End, Progress
+from bench.runner.schedule import LEAST_PROCESSES, Pace
 from bench.runner.stopping import Looks
 
-LEAST_REPEATS = 2
-"""However short the time, an interval needs this many processes."""
+NO_TIME = (
+    "no time is left within {:.0f} s for {} processes of it: give fewer workloads, or --processes, "
+    "which lifts the limit"
+)
 LOOK_EVERY = 2
 """Precision is judged at `min_processes` and then after every so many repeats: few, fixed looks."""
 
@@ -61,20 +65,28 @@ class Runner:
     cases: Sequence[Case]
     text: str | None = None
     memory_limit: int | None = None
+    allocator: Allocator = Allocator.STEADY
+    before_s: float = 0.0
+    """Seconds that the command took before it measures: a part of the time it has."""
     now: Callable[[], float] = time.monotonic
     stopping: Callable[[], bool] = lambda: False
     done: dict[str, Status] = field(default_factory=dict)
     repeats: dict[str, set[int]] = field(default_factory=dict)
     spent: dict[str, float] = field(default_factory=dict)
     looks: Looks = field(init=False)
+    pace: Pace = field(init=False)
+    _budgets_s: Mapping[str, float] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         planned = [(c.id, c.model) for c in self.cases]
         self.looks = Looks(references_of(planned, self.models[0].name))
+        timed = [case for case in self.cases if case.measure.timed]
+        sampling = self.sampling
+        self.pace = Pace.assume(timed, self.models, sampling.processes, sampling.budget_s)
 
     def measure(self) -> None:
         """Measure every case that is not done yet."""
-        began = self.now()
+        began = self.now() - self.before_s
         if self.repeats:  # a run that is finished: what it held counts as well
             from bench.runner.stopping import looks_of
 
@@ -98,21 +110,45 @@ class Runner:
         return [c for c in cases if c.id not in self.done]
 
     def _sample(self, batches: list[list[Case]], began: float) -> None:
-        """Repeats outermost, until every workload is precise or repeats or time have run out."""
-        took = 0.0
-        for repeat in range(1, self.sampling.processes + 1):
-            limit = self.sampling.max_time_s
-            if limit and repeat > LEAST_REPEATS and self.now() - began + took > limit:
+        """Processes outermost, until all are done, or precise, or what is left is too short."""
+        for process in range(1, self.sampling.processes + 1):
+            pending = [
+                case
+                for case in self._open(c for batch in batches for c in batch)
+                if process not in self.repeats.get(case.id, ())
+            ]
+            if not pending:
+                continue
+            if not self._plan(pending, process, began):
                 self.stop_all(batches, Stop.MAX_TIME)
                 return
             start = self.now()
             for batch in batches:
-                self._repeat(batch, repeat)
-            took = self.now() - start
-            since = repeat - self.sampling.min_processes
-            if since >= 0 and since % LOOK_EVERY == 0:
+                self._repeat(batch, process)
+            self.pace.end_process(self.now() - start)
+            since = process - self.sampling.min_processes
+            if self.sampling.stops_early and since >= 0 and since % LOOK_EVERY == 0:
                 self._look(batches)
         self.stop_all(batches, Stop.BUDGET)
+
+    def _plan(self, pending: Sequence[Case], process: int, began: float) -> bool:
+        """Give each group seconds for its rounds in this process; whether there is time for it."""
+        groups: dict[str, int] = {}
+        for case in pending:
+            groups[case.group] = groups.get(case.group, 0) + 1
+        limit = self.sampling.max_time_s
+        if limit is None:
+            each_s = self.sampling.budget_s / self.sampling.processes
+            self._budgets_s = {group: count * each_s for group, count in groups.items()}
+            return True
+        self.pace.keep(groups)
+        left_s = limit - (self.now() - began)
+        self._budgets_s = self.pace.plan(left_s, process - 1).budgets_s
+        if process <= LEAST_PROCESSES:
+            for case in pending:
+                if case.group not in self._budgets_s:
+                    self._fail(case, Status.SKIPPED, NO_TIME.format(limit, LEAST_PROCESSES))
+        return bool(self._budgets_s)
 
     def stop_all(self, batches: list[list[Case]], stop: Stop) -> None:
         """Finish whatever is still open."""
@@ -135,17 +171,19 @@ class Runner:
             left = [c for c in self._open(left) if c.id not in started]
 
     def _order(self, cases: Sequence[Case], repeat: int) -> Job:
-        """What one worker is told."""
+        """What one worker is to do."""
+        measure = cases[0].measure
         return Job(
-            measure=cases[0].measure,
+            measure=measure,
             repeat=repeat,
             cases=tuple(cases),
             models=tuple(self.models),
             sources=self.sources,
             threads=max(c.threads for c in cases),
             seed=self.seed,
-            budget_s=self.sampling.budget_s / self.sampling.processes,
-            precision=self.sampling.precision,
+            budgets_s=dict(self._budgets_s) if measure.timed else {},
+            precision=self.sampling.precision if self.sampling.stops_early else 0.0,
+            allocator=self.allocator.of(measure.allocator),
             text=self.text,
             memory_limit=self.memory_limit,
         )
@@ -171,14 +209,14 @@ class Runner:
             self._fail(case, Status.SKIPPED, f"not even a batch of 1 fits: {search.refusal}")
             return
         self._write("measurements", case.id, job, rows)
-        self._deliver(_Progress({case.id: case}), case.id, 1)
+        self._deliver(Progress({case.id: case}), case.id, 1)
         self._finish(case, Stop.NONE)
 
     def _job(self, cases: Sequence[Case], repeat: int) -> set[str]:
         """Run one worker; returns the cases that it began. Those it died on are failed."""
         job = self._order(cases, repeat)
         by_id = {c.id: c for c in cases}
-        progress = _Progress(by_id)
+        progress = Progress(by_id)
         began = self.now()
         self._stop_if_asked()
         with closing(self.launcher.run(job, self.timeout_s + self._silence(job))) as events:
@@ -198,9 +236,9 @@ class Runner:
         """Seconds for which a healthy worker may say nothing: one workload's whole sampling."""
         if not job.measure.timed:
             return 0.0
-        return job.budget_s * max(len(group) for group in job.groups())
+        return max(job.budgets_s.values())
 
-    def _handle(self, event: Event, job: Job, progress: _Progress) -> None:
+    def _handle(self, event: Event, job: Job, progress: Progress) -> None:
         match event:
             case Begin(cases):
                 progress.current = [c for c in cases if c not in self.done]
@@ -216,6 +254,7 @@ class Runner:
                 if not job.measure.timed:
                     self._deliver(progress, case, job.repeat)
             case Rounds(group, rows):
+                self.pace.add_rounds(group, rows)
                 self.writer.append_batch("rounds", group, job.repeat, rows)
             case Gemm(group, rows):
                 self._write("gemm", group, job, rows)
@@ -229,23 +268,11 @@ class Runner:
     def _write(self, table: str, name: str, job: Job, rows: Iterable[Sample | Measurement]) -> None:
         self.writer.append_batch(table, name, job.repeat, [to_plain(row) for row in rows])
 
-    def _ended(self, event: Ended, progress: _Progress) -> None:
-        """Blame what was being measured when a worker ended before its time.
-
-        A worker that delivered nothing at all, or that ended well and left cases out, would do the
-        same again: then all that it left is failed, so that a run always comes to an end.
-        """
-        missing = [c for c in progress.cases if c not in {*progress.delivered, *self.done}]
-        well = event.status is Status.OK
-        blamed = [c for c in missing if c in progress.current]
-        if well or not (blamed or progress.delivered):
-            blamed = missing
-        status = Status.FAILED if well else event.status
-        for name in blamed:
-            reason = event.reason or "the worker ended without measuring it"
+    def _ended(self, event: Ended, progress: Progress) -> None:
+        for name, status, reason in progress.blame(event, self.done):
             self._fail(progress.cases[name], status, reason)
 
-    def _deliver(self, progress: _Progress, name: str, repeat: int) -> None:
+    def _deliver(self, progress: Progress, name: str, repeat: int) -> None:
         progress.delivered.add(name)
         self.repeats.setdefault(name, set()).add(repeat)
         self.display.advance(progress.cases[name])
@@ -262,28 +289,9 @@ class Runner:
 
     def _close(self, case: Case, status: Status, reason: str, stop: Stop) -> None:
         checkpoint = self.checkpoints[case.model]
-        row = {
-            **identity(case, self.sources),
-            "measure": case.measure.name,
-            "source": next(m.source for m in self.models if m.name == case.model),
-            "revision": checkpoint.revision if checkpoint else "",
-            "checkpoint_bytes": checkpoint.size if checkpoint else None,
-            "checkpoint_sha256": checkpoint.sha256 if checkpoint else "",
-            "status": status.value,
-            "reason": reason,
-            "processes": len(self.repeats.get(case.id, ())),
-            "stop": stop.value,
-            "finished": utc_now(),
-        }
+        source = next(m.source for m in self.models if m.name == case.model)
+        end = End(status, reason, len(self.repeats.get(case.id, ())), stop)
+        row = {**identity(case, self.sources), **end.columns(case, source, checkpoint)}
         self.writer.append("cases", [row])
         self.done[case.id] = status
         self.display.finish(case, status, reason)
-
-
-@dataclass
-class _Progress:
-    """Where one worker is: all its cases, those it is at, and those it has delivered."""
-
-    cases: dict[str, Case]
-    current: list[str] = field(default_factory=list)
-    delivered: set[str] = field(default_factory=set)

@@ -18,6 +18,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import IO, Any, TextIO
 
+from bench.core.allocator import Allocator
 from bench.core.axes import Variant
 from bench.core.errors import BenchError
 from bench.core.events import Ended, Event, Software
@@ -161,7 +162,7 @@ class ServerLauncher:
 
     def run(self, job: Job, timeout_s: float) -> Generator[Event, None, None]:
         """See Launcher; a server's start is a part of the silence that `timeout_s` bounds."""
-        environment = worker_environment(job.threads)
+        environment = worker_environment(job.threads, job.allocator)
         start = partial(self._start, job.measure.start, environment, timeout_s)
         yield from listen(job, timeout_s, start)
 
@@ -169,7 +170,7 @@ class ServerLauncher:
         self, variants: Iterable[Variant] = (), threads: int = 1, timeout_s: float = 120.0
     ) -> Software:
         """The software and devices as a worker sees them, without importing torch here."""
-        environment, reason = worker_environment(threads), ""
+        environment, reason = worker_environment(threads, Allocator.EXACT), ""
         start = partial(self._start, Start.FORKED, environment, timeout_s)
         for event in listen(Probe(tuple(variants)), timeout_s, start):
             match event:

@@ -30,4 +30,5 @@ def make_runner(prepared: Prepared, writer: records.RunWriter, display: Display)
         cases=prepared.cases,
         text=prepared.options.text,
         memory_limit=prepared.options.memory_limit,
+        allocator=prepared.options.allocator,
     )

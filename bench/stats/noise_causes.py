@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from bench.core.allocator import Allocator
 from bench.core.english import several
 from bench.core.metrics import NOISE_BOUND
-from bench.machine.allocator import STEADY_ALLOCATOR
 from bench.machine.doctor import Doctor
 from bench.stats.summary import noisy
 
@@ -27,7 +27,7 @@ READS_PER_S = 1.0
 FAULTS_PER_S = 10_000.0
 """Page faults without the disk, at some 2 microseconds each: a few percent of the time."""
 LOCK_CLOCKS = "sudo nvidia-smi --lock-gpu-clocks=<MHz>"
-KEEP_FREED = " ".join(f"{name}={value}" for name, value in STEADY_ALLOCATOR.items())
+KEEP_FREED = " ".join(f"{name}={value}" for name, value in Allocator.STEADY.variables.items())
 SWITCHES_PER_S = 40.0
 """Involuntary context switches: more than a kernel's own threads cause on a quiet machine (some 8),
 and the pools of several libraries in one worker, as the variants have (some 22)."""

@@ -81,6 +81,8 @@ class Declaration:
     own_threads: bool
     """Whether an engine is built for a number of threads, rather than asking torch for it."""
     build: Callable[[Recipe], Engine]
+    slow_switch: bool = False
+    """Whether its first forward after another model's is slower by percents: it is left out."""
     refuses: Problems = no_problems
     lacks: Problems = no_problems
     emulates: Problems = no_problems

@@ -45,6 +45,8 @@ class Session:
     clock: Clock
     spent: dict[str, float] = field(default_factory=dict)
     began_s: float = 0.0
+    warm: set[object] = field(default_factory=set)
+    """What ran in this process before, on some workload: engines by their keys."""
 
     def load(self, case: Case, variant: Variant | None = None) -> torch.nn.Module:
         """Load the case's model and add the time it took to what was spent on loading.

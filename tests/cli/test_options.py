@@ -3,8 +3,11 @@ from typer.testing import CliRunner
 
 from bench.cli.main import app
 from bench.cli.options import plan_options
+from bench.core.allocator import Allocator
 from bench.core.axes import AXES, Dtype
+from bench.core.errors import UsageError
 from bench.core.suite import PROFILES
+from bench.plan.options import parse_allocator
 
 
 def shown(*words):
@@ -47,3 +50,16 @@ def test_what_was_given_for_an_axis_is_what_is_planned():
     """Text becomes values of the axis once, where options are read."""
     options = plan_options({"dtype": ("int8", "float16"), "head": ()})
     assert options.axes == {"dtype": (Dtype.INT8, Dtype.FLOAT16)}
+
+
+def test_a_precision_that_is_asked_for_may_end_a_workload_early():
+    """Without one, quick has as many processes of each workload as of any other."""
+    assert not plan_options({}).sampling.stops_early
+    assert plan_options({}, precision=0.1).sampling.stops_early
+
+
+def test_an_unknown_allocator_is_refused():
+    """The one for memory is no choice for timing."""
+    with pytest.raises(UsageError, match="--allocator is 'exact': choose from steady, system"):
+        parse_allocator("exact")
+    assert parse_allocator("system") is Allocator.SYSTEM

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from bench.core.allocator import Allocator
 from bench.machine.fingerprint import HUGE_PAGES, fingerprint, huge_pages, machine, settings
 from bench.machine.kernel import Kernel
 from bench.worker.probe import software
@@ -89,3 +90,11 @@ def test_a_driver_too_old_for_torch_leaves_no_gpus_and_no_traceback(monkeypatch)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert software()["gpus"] == []
+
+
+def test_times_of_workers_that_keep_freed_memory_are_not_compared_with_others():
+    """Runs from before there was a choice had the system's allocator, whose fingerprint stays."""
+    hardware = machine()
+    before = fingerprint(hardware, SOFTWARE, 2)
+    assert fingerprint(hardware, SOFTWARE, 2, Allocator.SYSTEM) == before
+    assert fingerprint(hardware, SOFTWARE, 2, Allocator.STEADY)["id"] != before["id"]

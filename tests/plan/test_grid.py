@@ -7,6 +7,7 @@ from bench.core.architecture import Model
 from bench.core.axes import Dtype
 from bench.core.case import Workload
 from bench.core.errors import UsageError
+from bench.core.measures.cold_start import COLD_START
 from bench.core.measures.forward import FORWARD
 from bench.core.measures.memory import MEMORY
 from bench.core.measures.static import STATIC
@@ -168,15 +169,17 @@ def test_groups_hold_the_models_of_one_workload():
     assert shuffled.groups() == [[cases[0], cases[1]], [cases[2], cases[3]]]
 
 
-@pytest.mark.parametrize(("measure", "expected"), [(STATIC, 1), (MEMORY, 3), (FORWARD, 10)])
+@pytest.mark.parametrize(
+    ("measure", "expected"), [(STATIC, 1), (MEMORY, 1), (COLD_START, 3), (FORWARD, 10)]
+)
 def test_what_is_counted_is_counted_once(measure, expected):
-    """Counts need one process, memory a few, time as many as were asked for."""
+    """Counts and memory need one process, cold starts a few, time as many as were asked for."""
     assert processes_of(measure, Sampling(processes=10)) == expected
     assert processes_of(measure, Sampling(processes=1)) == 1
 
 
 def test_the_estimate_counts_processes():
-    """One for counting, three for each memory case, and one per repeat for all timed cases."""
+    """One for counting, one for each memory case, and one per process for all timed cases."""
     cases = [
         *pair(measure=STATIC),
         *pair(measure=MEMORY),
@@ -184,7 +187,7 @@ def test_the_estimate_counts_processes():
         *pair(seq_len=16),
     ]
     cost = estimate(cases, MODELS, Sampling(processes=5, budget_s=10))
-    assert cost.processes == 1 + 2 * 3 + 5
+    assert cost.processes == 1 + 2 + 5
     assert cost.seconds >= 4 * 10
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.core.allocator import Allocator
 from bench.core.axes import Backend, Cache, Dtype
 from bench.core.errors import UsageError
 from bench.core.plain import to_plain
@@ -26,6 +27,7 @@ def test_options_of_an_earlier_version_are_read(run):
     assert options.suites == tuple(stored(run)["suites"])
     assert options.sampling == Sampling(3, 3, budget_s=0.6, memory_processes=3)
     assert options.axes == {}
+    assert options.allocator is Allocator.SYSTEM  # there was no choice
 
 
 def test_axes_that_an_earlier_version_named_are_read():

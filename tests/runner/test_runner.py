@@ -1,6 +1,7 @@
 import pytest
 from fakes import MEASURED_BY, FakeClock, cut, found, pair, rewall, statuses, worker_events
 
+from bench.core.allocator import Allocator
 from bench.core.axes import Dtype
 from bench.core.case import Status
 from bench.core.events import Begin, Ended, Failed, Measurements, Samples
@@ -48,10 +49,10 @@ def test_every_case_is_measured_and_closed_once(make):
     run = found(runner)
     assert set(run.samples["process"]) == {1, 2, 3}
     assert dict(zip(run.cases["case"], run.cases["processes"], strict=True)) == {
-        c.id: 1 if c.measure is STATIC else 3 for c in cases
+        c.id: 3 if c.measure is FORWARD else 1 for c in cases
     }
     kinds = [job.measure for job in runner.launcher.jobs]
-    assert kinds == [STATIC] + 6 * [MEMORY] + 3 * [FORWARD]
+    assert kinds == [STATIC] + 2 * [MEMORY] + 3 * [FORWARD]
 
 
 def test_repeats_are_outermost(make):
@@ -282,38 +283,68 @@ def test_precision_is_judged_at_few_fixed_repeats(make):
     assert len(ends) > 2
 
 
-def test_no_repeat_begins_that_would_outlast_the_time_limit(make):
-    """With 30 s per repeat and 100 s in all, three fit; the cases say why they stopped."""
-    clock = FakeClock()
-
-    def script(job):
-        clock.turn(30)
-        return worker_events(job)
-
-    runner = make(
-        pair(),
+def limited(make, clock, script, *, processes, max_time_s, cases=None, before_s=0.0):
+    """A runner with a time limit, whose processes take what the script turns the clock by."""
+    sampling = Sampling(processes=processes, max_time_s=max_time_s, stops_early=False)
+    return make(
+        cases or pair(),
         script,
-        sampling=Sampling(processes=9, min_processes=9, max_time_s=100),
+        sampling=sampling,
+        before_s=before_s,
         now=lambda: clock.wall_ns() * 1e-9,
     )
+
+
+def taking(clock, seconds):
+    """A worker whose whole process takes so long, of which its four rounds are 0.4 s."""
+
+    def script(job):
+        clock.turn(seconds)
+        return worker_events(job)
+
+    return script
+
+
+def test_processes_are_planned_for_the_time_there_is(make):
+    """With 30 s for each and 100 s in all, three of nine fit; the cases say why they stopped."""
+    clock = FakeClock()
+    runner = limited(make, clock, taking(clock, 30), processes=9, max_time_s=100)
     runner.measure()
     assert len(runner.launcher.jobs) == 3
     assert set(found(runner).cases["stop"]) == {"max-time"}
 
 
-def test_two_repeats_are_made_however_short_the_time(make):
-    """An interval needs two processes."""
+def test_what_the_command_took_before_is_a_part_of_its_time(make):
+    """Preparing counts: 10 s of it leave time for four processes of 30 s, not for five."""
     clock = FakeClock()
-
-    def script(job):
-        clock.turn(1000)
-        return worker_events(job)
-
-    runner = make(
-        pair(), script, sampling=Sampling(max_time_s=1), now=lambda: clock.wall_ns() * 1e-9
-    )
+    runner = limited(make, clock, taking(clock, 30), processes=9, max_time_s=131, before_s=10)
     runner.measure()
-    assert len(runner.launcher.jobs) == 2
+    assert len(runner.launcher.jobs) == 4
+
+
+def test_no_time_is_reported_of_fewer_than_three_processes(make):
+    """Where not even the shortest workload fits, its cases are skipped, and say why."""
+    clock = FakeClock()
+    runner = limited(make, clock, taking(clock, 1000), processes=5, max_time_s=1)
+    runner.measure()
+    assert len(runner.launcher.jobs) == 1
+    assert set(statuses(runner).values()) == {Status.SKIPPED}
+    assert all("no time is left" in reason for reason in found(runner).cases["reason"])
+
+
+def test_time_that_is_left_goes_into_rounds(make):
+    """Each later process gets as many sets of rounds as fit, up to the budget of its cases."""
+    clock = FakeClock()
+    runner = limited(make, clock, taking(clock, 10), processes=5, max_time_s=60)
+    runner.measure()
+    first, *later = runner.launcher.jobs
+    assert [job.repeat for job in runner.launcher.jobs] == [1, 2, 3, 4, 5]
+    # 50 s for four processes that take 9.6 s beside their rounds; a set of two takes 0.2 s. What
+    # one of them has not used, those after it get.
+    budgets = [sum(job.budgets_s.values()) for job in later]
+    assert budgets[0] == pytest.approx(2.7)
+    assert budgets == sorted(budgets)
+    assert {job.precision for job in (first, *later)} == {0.0}
 
 
 def test_an_interrupt_leaves_what_was_measured(make):
@@ -345,9 +376,11 @@ def test_what_is_done_is_not_measured_again(make):
 
 def test_a_worker_is_told_its_share_of_the_budget(make):
     """The budget of a case is split over its repeats."""
-    runner = make(pair(), sampling=Sampling(processes=4, budget_s=10, precision=1e-6), seed=7)
+    runner = make(pair(), sampling=Sampling(processes=4, budget_s=10, stops_early=False), seed=7)
     runner.measure()
-    assert {(j.budget_s, j.seed, j.threads) for j in runner.launcher.jobs} == {(2.5, 7, 1)}
+    jobs = runner.launcher.jobs
+    assert [list(job.budgets_s.values()) for job in jobs] == [[2 * 2.5]] * 4
+    assert {(job.seed, job.threads) for job in jobs} == {(7, 1)}
 
 
 def test_the_timeout_leaves_time_to_sample(make):
@@ -393,3 +426,13 @@ def test_the_time_of_a_run_that_was_taken_up_is_that_of_both_commands():
         "total_s": 35.0,
         "forwards_share": 0.8,
     }
+
+
+@pytest.mark.parametrize("asked", [Allocator.STEADY, Allocator.SYSTEM])
+def test_freed_memory_is_kept_for_timing_unless_the_system_is_asked_for(make, asked):
+    """Memory's own setting gives a peak that repeats; `--allocator system` leaves all as it is."""
+    runner = make([*pair(measure=MEMORY), *pair()], allocator=asked)
+    runner.measure()
+    found = {job.measure: job.allocator for job in runner.launcher.jobs}
+    usual = {MEMORY: Allocator.EXACT, FORWARD: Allocator.STEADY}
+    assert found == (usual if asked is Allocator.STEADY else dict.fromkeys(usual, asked))

@@ -215,7 +215,11 @@ def pair(**facts: Any) -> list[Case]:
 
 
 def job(cases: Sequence[Case], **facts: Any) -> Job:
-    """A job for tiny models with random weights."""
+    """A job for tiny models with random weights; `budget_s` is that of each case."""
+    budget_s = facts.pop("budget_s", 0.05)
+    budgets_s: dict[str, float] = {}
+    for one in cases:
+        budgets_s[one.group] = budgets_s.get(one.group, 0.0) + budget_s
     defaults: dict[str, Any] = {
         "measure": cases[0].measure,
         "repeat": 1,
@@ -223,7 +227,7 @@ def job(cases: Sequence[Case], **facts: Any) -> Job:
         "sources": {"bert": RANDOM, "albert": RANDOM},
         "threads": 1,
         "seed": 0,
-        "budget_s": 0.05,
+        "budgets_s": budgets_s,
         "precision": 0.5,
     }
     return Job(cases=tuple(cases), **{**defaults, **facts})

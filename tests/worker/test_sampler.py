@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bench.core.events import Phase
 from bench.core.rounds import BLOCK_S, MAX_BLOCK, balanced_orders, block_size
 from bench.worker.clock import CudaClock
-from bench.worker.sampler import FIRST_LOOK, Limits, Sampler, median_half_width
+from bench.worker.sampler import FIRST_LOOK, SHORT_FORWARD_S, Limits, Sampler, median_half_width
 
 
 def sampler(clock, *, budget_s=10.0, precision=0.0, seed=1):
@@ -112,18 +112,27 @@ def test_a_long_forward_warms_up_by_itself(clock):
     assert len(sampler(clock).warm_up("a", clock.forward(1.1))) == 1
 
 
-def test_the_first_forward_after_a_switch_is_marked(clock):
-    """With two models each block but one that follows its own begins with a `switch` forward."""
+@pytest.mark.parametrize("wall_s", [0.02, 0.1])
+@pytest.mark.parametrize("leave_out", [False, True])
+def test_the_first_forward_after_a_switch_is_left_out_where_it_matters(clock, wall_s, leave_out):
+    """Of short forwards, and of engines that say so; a longer one is a sample like any other."""
     s = sampler(clock, budget_s=3.0)
-    forwards = {"a": clock.forward(0.1), "b": clock.forward(0.1)}
+    s.leave_out = leave_out
+    forwards = {"a": clock.forward(wall_s), "b": clock.forward(wall_s)}
     for name, forward in forwards.items():
         s.warm_up(name, forward)
-    samples = s.rounds(forwards, {"a": 0.1, "b": 0.1})
+    samples = s.rounds(forwards, {"a": wall_s, "b": wall_s})
     timeline = sorted((t.at_s, name, t) for name, rows in samples.items() for t in rows)
     last = "b"  # the one that warmed up last
+    left_out = leave_out or wall_s < SHORT_FORWARD_S
     for _, name, timed in timeline:
-        assert timed.phase == (Phase.SWITCH if name != last else Phase.SAMPLE)
+        assert timed.phase is (Phase.SWITCH if left_out and name != last else Phase.SAMPLE)
         last = name
+
+
+def test_a_model_that_ran_on_another_workload_warms_up_once(clock):
+    """Libraries are set up, and the first forward of a shape is nearly as fast as any other."""
+    assert len(sampler(clock).warm_up("a", clock.forward(0.1), again=True)) == 1
 
 
 def test_a_single_model_is_never_switched(clock):

@@ -1,7 +1,13 @@
 """Measuring what a case needs of memory, and how long its model takes to load."""
 
+from bench.core.allocator import Allocator
 from bench.core.measure import Measure, Need, Processes
 
 MEMORY = Measure(
-    "memory", order=30, processes=Processes.FEW, alone=True, needs=(Need.PLAIN_MODULE,)
+    "memory",
+    order=30,
+    processes=Processes.ONE,
+    allocator=Allocator.EXACT,
+    alone=True,
+    needs=(Need.PLAIN_MODULE,),
 )

@@ -63,5 +63,6 @@ BACKEND = Declaration(
     attentions=(Attention.SDPA,),
     compiles=(Compile.NONE,),
     own_threads=True,
+    slow_switch=True,  # by 5 % when measured
     build=build,
 )

@@ -71,5 +71,6 @@ BACKEND = Declaration(
     attentions=(Attention.SDPA,),
     compiles=(Compile.NONE,),
     own_threads=True,
+    slow_switch=True,  # by 2-3 % when measured
     build=build,
 )

@@ -12,7 +12,7 @@ import torch
 
 from bench.core.axes import REFERENCE, Cache, Compile, Variant
 from bench.core.case import Case, Compares, Workload
-from bench.core.events import Sample
+from bench.core.events import Phase, Sample
 from bench.core.flops import forward_flops
 from bench.core.units import NS
 from bench.worker import reference_gemm as gemm
@@ -251,9 +251,10 @@ def sample(
     sampler = Sampler(
         session.clock,
         random.Random(f"{job.seed}/{job.repeat}/{cases[0].group}"),  # noqa: S311 - an order, not a key
-        Limits(job.budget_s * len(cases), job.precision / 2),
+        Limits(job.budgets_s[cases[0].group], job.precision / 2),
         watch,
         reference,
+        any(declaration(case.variant.backend).slow_switch for case in cases),
         flushes,
     )
     forwards: dict[str, Callable[[], object]] = {}
@@ -265,7 +266,9 @@ def sample(
                 if (flush := flusher(case)) is not None:
                     flushes[case.id] = flush
                 with session.spend("timed_s"):
-                    warm[case.id] = sampler.warm_up(case.id, forward)
+                    again = key_of(case) in session.warm
+                    warm[case.id] = sampler.warm_up(case.id, forward, again=again)
+                session.warm.add(key_of(case))
                 forwards[case.id] = forward
             except Exception as error:  # noqa: BLE001, PERF203 - see load_all
                 session.failed([case], error)
@@ -283,6 +286,9 @@ def sample(
     timed = {name: warm[name] + samples[name] for name in forwards}
     spent = {
         "forwards_s": sum(t.wall_s for one in timed.values() for t in one),
+        "counted_s": sum(
+            t.wall_s for one in samples.values() for t in one if t.phase is Phase.SAMPLE
+        ),
         "gemm_s": sum(t.wall_s for t in reference.samples),
     }
     for name, seconds in spent.items():

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -107,9 +108,10 @@ def worker_server(tmp_path_factory) -> Iterator[str]:
 
 
 @pytest.fixture
-def forks(worker_server) -> ServerLauncher:
+def forks(worker_server) -> Iterator[ServerLauncher]:
     """A launcher whose workers are forks, but for those that must start as a process."""
-    return ServerLauncher((worker_server,) if worker_server else ())
+    with closing(ServerLauncher((worker_server,) if worker_server else ())) as launcher:
+        yield launcher
 
 
 @pytest.fixture

@@ -213,7 +213,7 @@ def test_a_worker_that_has_said_all_is_not_waited_for(tmp_path):
 def workers():
     """Worker processes of this test process that are running now."""
     found = psutil.Process().children()
-    return [p for p in found if "bench.worker" in " ".join(p.cmdline())]
+    return [p for p in found if p.cmdline()[-1] == "bench.worker"]  # and not a server
 
 
 def test_a_silent_worker_is_ended_with_its_children(tmp_path, monkeypatch):

@@ -33,3 +33,30 @@ def test_a_mark_that_cannot_be_reset_goes_on(proc):
     """The system refuses to take the number."""
     (proc / "clear_refs").mkdir()
     memory.reset_peak_rss()
+
+
+SMAPS = """7f00-7f10 r--p 00000000 00:01 5 /lib/libtorch.so
+Size: 900 kB
+Rss: 400 kB
+Anonymous: 0 kB
+7f20-7f30 rw-p 00000000 00:01 6 /models/a-b/model.safetensors
+Rss: 100 kB
+Anonymous: 25 kB
+VmFlags: rd wr mr
+"""
+
+
+def test_pages_of_libraries_are_not_the_processs_own(proc):
+    """Mapped files count apart, since a fork has mapped fewer of them; a checkpoint is weights."""
+    (proc / "status").write_text("RssAnon:\t7 kB\nRssFile:\t      500 kB\n")
+    (proc / "smaps").write_text(SMAPS)
+    assert memory.resident().libraries == 500 * 1024
+    assert memory.resident("/models/a-b").libraries == (500 - 75) * 1024
+    assert memory.resident("/models/a").libraries == 500 * 1024
+
+
+@pytest.mark.usefixtures("proc")
+def test_where_mapped_files_are_not_told_all_is_the_processs_own():
+    """Another system than Linux, or a container that hides it."""
+    assert memory.resident().libraries == 0
+    assert memory.resident().own > 10 * 2**20

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -31,25 +32,25 @@ def measure(session: Session) -> None:
 
 
 def _measure(session: Session, case: Case) -> dict[str, float]:
+    directory = session.named(case.model)[1].directory
     session.import_model_code(case)  # part of the libraries' baseline
     session.clock.synchronize()  # what a device's first use sets up in this process, likewise
-    baseline = resident()
+    before = resident(directory)
     reset_peak_rss()
     module = session.load(case)
     values = {
         "load_time": session.spent["load_s"],
         "weight_bytes": float(sum(weight_bytes(module).values())),
     }
-    if baseline is not None:
-        values["load_peak_rss_bytes"] = float(peak_rss() - baseline)
+    values |= _needed("load_peak_rss_bytes", before, resident(directory))
     forward = bind(module, case.workload, case.device, session.job.seed)
     with torch.inference_mode(), session.spend("memory_s"):
         if case.device.startswith("cuda"):
             return values | _cuda(forward, case.device)
+        forward()  # brings in the pages of libraries that it runs
         reset_peak_rss()
         forward()
-        if baseline is not None:
-            values["peak_rss_bytes"] = float(peak_rss() - baseline)
+        values |= _needed("peak_rss_bytes", before, resident(directory))
         values["peak_activation_bytes"] = float(peak_allocated_bytes(forward))
     # The formula is for the base model with SDPA in float32: in other dtypes CPU operators keep
     # temporaries of their own.
@@ -58,6 +59,13 @@ def _measure(session: Session, case: Case) -> dict[str, float]:
     if formula and case.variant == Variant():
         values["peak_activation_bytes_formula"] = float(formula)
     return values
+
+
+def _needed(name: str, before: Resident | None, after: Resident | None) -> dict[str, float]:
+    """The peak since the last reset, above what was there before, without pages of libraries."""
+    if before is None or after is None:
+        return {}
+    return {name: float(peak_rss() - after.libraries - before.own)}
 
 
 def _cuda(forward: Callable[[], object], device: str) -> dict[str, float]:
@@ -112,12 +120,47 @@ def _quiet_stderr() -> Iterator[None]:
         os.close(kept)
 
 
-def resident() -> int | None:
-    """Bytes of resident memory now; None where the system hides it (an unreadable /proc)."""
+@dataclass(frozen=True)
+class Resident:
+    """Bytes of resident memory: the process's own, and those of mapped files of libraries.
+
+    Which pages of libraries are resident depends on what ran before, and in a fork it is those that
+    the fork has touched itself; a forward does not need more of them for it.
+    """
+
+    own: int
+    libraries: int
+
+
+def resident(directory: str | None = None) -> Resident | None:
+    """What is resident now; None where the system hides it (an unreadable /proc).
+
+    A checkpoint in `directory` may be mapped: its pages are weights, and the process's own.
+    """
     try:
-        return int(psutil.Process().memory_info().rss)
+        whole = int(psutil.Process().memory_info().rss)
     except (psutil.Error, OSError):
         return None
+    libraries = 0
+    with suppress(OSError):
+        for line in (PROC / "status").read_text().splitlines():
+            if line.startswith("RssFile:"):
+                libraries = int(line.split()[1]) * KIB - (_mapped(directory) if directory else 0)
+    return Resident(whole - libraries, libraries)
+
+
+def _mapped(directory: str) -> int:
+    """Resident bytes of the files in a directory that are mapped: see smaps in proc(5)."""
+    within, found = False, 0
+    for line in (PROC / "smaps").read_text().splitlines():
+        name, _, rest = line.partition(":")
+        if name == "Rss" and within:
+            found += int(rest.split()[0]) * KIB
+        elif name == "Anonymous" and within:
+            found -= int(rest.split()[0]) * KIB
+        elif "-" in name.partition(" ")[0]:  # the head of a mapping
+            within = f" {directory}{os.sep}" in line
+    return found
 
 
 def reset_peak_rss() -> None:

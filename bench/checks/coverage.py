@@ -6,7 +6,7 @@ from rich.table import Table
 
 from bench.core.paths import RESULTS
 from bench.core.suite import PROFILES
-from bench.runner.runner import LOOK_EVERY
+from bench.runner.runner import INTERIM_EVERY
 from bench.stats.coverage import PROCESSES, TRUTHS, Rule, recorded, simulate
 from bench.terminal.progress import console
 
@@ -17,7 +17,7 @@ RUNS = 400
 def main() -> int:
     """Simulate runs on the noise of every baseline, and print what became of them."""
     sampling = PROFILES["full"].sampling
-    stops = Rule(sampling.processes, sampling.precision, sampling.min_processes, LOOK_EVERY)
+    stops = Rule(sampling.processes, sampling.precision, sampling.min_processes, INTERIM_EVERY)
     out = console()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("noise of", "processes", "hold the truth", "half width"):

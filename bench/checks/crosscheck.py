@@ -17,7 +17,7 @@ from bench.plan.orders import Crosscheck
 from bench.plan.registry import pick_models, pick_suites
 from bench.runner.prepare import devices_here
 from bench.runner.process import ask
-from bench.runner.server import launcher
+from bench.runner.server import probe
 from bench.stats.centres import exponential
 from bench.stats.intervals import Interval, quantile_interval
 from bench.terminal.progress import console
@@ -64,7 +64,7 @@ class Untimed:
 def main(models: tuple[str, ...], device: str, threads: int) -> int:
     """Crosscheck every variant that runs there, and print them one by one; 1 when one differs."""
     Options(threads=threads, devices=(device,))  # the same checks, with the same words, as a run
-    devices_here((device,), launcher().probe(threads=threads).facts)
+    devices_here((device,), probe(threads=threads).facts)
     (suite,) = pick_suites(["variants"])
     order = make_order(pick_models(models), suite.variants, device, threads)
     return show(crosschecks(order, ask(order, SILENCE_S, threads)))

@@ -20,7 +20,7 @@ from bench.plan.options import Options
 from bench.plan.orders import Selftest
 from bench.runner.prepare import devices_here
 from bench.runner.process import Launcher, ProcessLauncher, ask
-from bench.runner.server import launcher
+from bench.runner.server import probe
 from bench.stats.centres import exponential
 from bench.stats.intervals import Interval, mean_interval
 from bench.terminal.progress import console
@@ -53,7 +53,7 @@ def main(device: str = "cpu") -> int:
     """Run every check, print a table; 1 when one failed. The A/A test runs on `device`."""
     Options(devices=(device,))  # the same check, with the same words, as a run
     if device != "cpu":
-        devices_here((device,), launcher().probe().facts)
+        devices_here((device,), probe().facts)
     out = console()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("check", "found", "wanted", ""):

@@ -109,7 +109,7 @@ def _measure(
 
     display, stop = TerminalDisplay(), StopRequest()
     runner = make_runner(prepared, writer, display)
-    runner.stopping, runner.done, runner.repeats = stop, done, processes
+    runner.stopping, runner.done, runner.processes = stop, done, processes
     runner.before_s = time.time() - psutil.Process().create_time()
     with stop.handling_signals():
         environment["run"]["state"] = "running"  # until all is summed up, again after a resume

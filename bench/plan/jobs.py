@@ -28,7 +28,7 @@ class Job:
     """All that one worker process is to do; it travels there as JSON."""
 
     measure: Measure
-    repeat: int
+    process: int
     cases: tuple[Case, ...]
     models: tuple[Model, ...]
     sources: dict[str, Source]

@@ -15,11 +15,11 @@ class Display(Protocol):
     def start(self, cases: Sequence[Case], sampling: Sampling) -> None:
         """The plan is known."""
 
-    def begin(self, cases: Sequence[Case], repeat: int) -> None:
+    def begin(self, cases: Sequence[Case], process: int) -> None:
         """These cases are measured now, together."""
 
     def advance(self, case: Case) -> None:
-        """One repeat of a case is done."""
+        """One process of a case is done."""
 
     def finish(self, case: Case, status: Status, reason: str) -> None:
         """A case has ended."""

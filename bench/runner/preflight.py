@@ -37,7 +37,7 @@ def verify(
         return {}
     job = Job(
         measure=VERIFY,
-        repeat=1,
+        process=1,
         cases=cases,
         models=prepared.models,
         sources=prepared.sources,

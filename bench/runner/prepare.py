@@ -23,7 +23,7 @@ from bench.plan.grid import make_cases, with_weights_to_read
 from bench.plan.jobs import Source, identity
 from bench.plan.options import Options
 from bench.plan.registry import pick_models, pick_suites, read_architecture
-from bench.runner.server import launcher
+from bench.runner.server import probe
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def prepare(
         if model.architecture is None and found is not None:
             models[i] = dataclasses.replace(model, architecture=read_architecture(found.directory))
     variants = dict.fromkeys(case.variant for case in likely)
-    software = launcher().probe(variants, options.threads)
+    software = probe(variants, options.threads)
     options = dataclasses.replace(options, devices=devices_here(options.devices, software.facts))
     sources = {m.name: _source(m, checkpoints[m.name]) for m in models}
     if text is not None:

@@ -35,14 +35,14 @@ from bench.runner.display import Display
 from bench.runner.process import Launcher
 from bench.runner.progress import End, Progress
 from bench.runner.schedule import LEAST_PROCESSES, Pace
-from bench.runner.stopping import Looks
+from bench.runner.stopping import StoppingRule
 
 NO_TIME = (
     "no time is left within {:.0f} s for {} processes of it: give fewer workloads, or --processes, "
     "which lifts the limit"
 )
-LOOK_EVERY = 2
-"""Precision is judged at `min_processes` and then after every so many repeats: few, fixed looks."""
+INTERIM_EVERY = 2
+"""Precision is judged at `min_processes`, then after every so many: few, fixed interim analyses."""
 
 
 @dataclass
@@ -71,15 +71,15 @@ class Runner:
     now: Callable[[], float] = time.monotonic
     stopping: Callable[[], bool] = lambda: False
     done: dict[str, Status] = field(default_factory=dict)
-    repeats: dict[str, set[int]] = field(default_factory=dict)
+    processes: dict[str, set[int]] = field(default_factory=dict)
     spent: dict[str, float] = field(default_factory=dict)
-    looks: Looks = field(init=False)
+    rule: StoppingRule = field(init=False)
     pace: Pace = field(init=False)
     _budgets_s: Mapping[str, float] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         planned = [(c.id, c.model) for c in self.cases]
-        self.looks = Looks(references_of(planned, self.models[0].name))
+        self.rule = StoppingRule(references_of(planned, self.models[0].name))
         timed = [case for case in self.cases if case.measure.timed]
         sampling = self.sampling
         self.pace = Pace.assume(timed, self.models, sampling.processes, sampling.budget_s)
@@ -87,10 +87,10 @@ class Runner:
     def measure(self) -> None:
         """Measure every case that is not done yet."""
         began = self.now() - self.before_s
-        if self.repeats:  # a run that is finished: what it held counts as well
-            from bench.runner.stopping import looks_of
+        if self.processes:  # a run that is finished: what it held counts as well
+            from bench.runner.stopping import stopping_rule_of
 
-            self.looks = looks_of(records.read_run(self.writer.directory))
+            self.rule = stopping_rule_of(records.read_run(self.writer.directory))
         for kind in in_order(case.measure for case in self.cases):
             batches = job_batches(self._open(self.cases), kind)
             if kind.timed:
@@ -100,9 +100,9 @@ class Runner:
                 for case in self._open(c for batch in batches for c in batch):
                     self._capacity(case)
                 continue
-            for repeat in range(1, processes_of(kind, self.sampling) + 1):
+            for process in range(1, processes_of(kind, self.sampling) + 1):
                 for batch in batches:
-                    self._repeat(batch, repeat)
+                    self._process(batch, process)
             for case in self._open(c for batch in batches for c in batch):
                 self._finish(case, Stop.NONE)
 
@@ -115,7 +115,7 @@ class Runner:
             pending = [
                 case
                 for case in self._open(c for batch in batches for c in batch)
-                if process not in self.repeats.get(case.id, ())
+                if process not in self.processes.get(case.id, ())
             ]
             if not pending:
                 continue
@@ -124,11 +124,11 @@ class Runner:
                 return
             start = self.now()
             for batch in batches:
-                self._repeat(batch, process)
+                self._process(batch, process)
             self.pace.end_process(self.now() - start)
             since = process - self.sampling.min_processes
-            if self.sampling.stops_early and since >= 0 and since % LOOK_EVERY == 0:
-                self._look(batches)
+            if self.sampling.stops_early and since >= 0 and since % INTERIM_EVERY == 0:
+                self._stop_precise(batches)
         self.stop_all(batches, Stop.BUDGET)
 
     def _plan(self, pending: Sequence[Case], process: int, began: float) -> bool:
@@ -155,27 +155,27 @@ class Runner:
         for case in self._open(c for batch in batches for c in batch):
             self._finish(case, stop)
 
-    def _look(self, batches: list[list[Case]]) -> None:
+    def _stop_precise(self, batches: list[list[Case]]) -> None:
         """Finish the workloads whose ratios are known as precisely as was asked."""
         failed = {case for case, status in self.done.items() if status is not Status.OK}
-        ready = self.looks.precise_groups(self.sampling.precision, failed)
+        ready = self.rule.precise_groups(self.sampling.precision, failed)
         for case in self._open(c for batch in batches for c in batch):
             if case.group in ready:
                 self._finish(case, Stop.PRECISION)
 
-    def _repeat(self, batch: Sequence[Case], repeat: int) -> None:
+    def _process(self, batch: Sequence[Case], process: int) -> None:
         """One fresh process for a batch; another one for what is left when a worker dies."""
-        left = [c for c in self._open(batch) if repeat not in self.repeats.get(c.id, ())]
+        left = [c for c in self._open(batch) if process not in self.processes.get(c.id, ())]
         while left:
-            started = self._job(left, repeat)
+            started = self._job(left, process)
             left = [c for c in self._open(left) if c.id not in started]
 
-    def _order(self, cases: Sequence[Case], repeat: int) -> Job:
+    def _order(self, cases: Sequence[Case], process: int) -> Job:
         """What one worker is to do."""
         measure = cases[0].measure
         return Job(
             measure=measure,
-            repeat=repeat,
+            process=process,
             cases=tuple(cases),
             models=tuple(self.models),
             sources=self.sources,
@@ -190,7 +190,7 @@ class Runner:
 
     def _capacity(self, case: Case) -> None:
         """Find the largest batch of a case; one that does not fit is an answer, not a failure."""
-        if self.repeats.get(case.id):  # found before the run was interrupted
+        if self.processes.get(case.id):  # found before the run was interrupted
             self._finish(case, Stop.NONE)
             return
 
@@ -212,9 +212,9 @@ class Runner:
         self._deliver(Progress({case.id: case}), case.id, 1)
         self._finish(case, Stop.NONE)
 
-    def _job(self, cases: Sequence[Case], repeat: int) -> set[str]:
+    def _job(self, cases: Sequence[Case], process: int) -> set[str]:
         """Run one worker; returns the cases that it began. Those it died on are failed."""
-        job = self._order(cases, repeat)
+        job = self._order(cases, process)
         by_id = {c.id: c for c in cases}
         progress = Progress(by_id)
         began = self.now()
@@ -242,20 +242,20 @@ class Runner:
         match event:
             case Begin(cases):
                 progress.current = [c for c in cases if c not in self.done]
-                self.display.begin([progress.cases[c] for c in cases], job.repeat)
+                self.display.begin([progress.cases[c] for c in cases], job.process)
             case Samples(case, rows):
                 self._write("samples", case, job, rows)
                 walls = ((r.round, r.wall_s) for r in rows if r.phase is Phase.SAMPLE)
-                self.looks.add(case, job.repeat, walls)
-                # The samples of a timed case come last: with them on disk its repeat is whole.
-                self._deliver(progress, case, job.repeat)
+                self.rule.add(case, job.process, walls)
+                # The samples of a timed case come last: with them on disk its process is whole.
+                self._deliver(progress, case, job.process)
             case Measurements(case, rows):
                 self._write("measurements", case, job, rows)
                 if not job.measure.timed:
-                    self._deliver(progress, case, job.repeat)
+                    self._deliver(progress, case, job.process)
             case Rounds(group, rows):
                 self.pace.add_rounds(group, rows)
-                self.writer.append_batch("rounds", group, job.repeat, rows)
+                self.writer.append_batch("rounds", group, job.process, rows)
             case Gemm(group, rows):
                 self._write("gemm", group, job, rows)
             case Failed(case, status, reason) if case not in self.done:  # a case has one end
@@ -266,15 +266,15 @@ class Runner:
                 self._ended(event, progress)
 
     def _write(self, table: str, name: str, job: Job, rows: Iterable[Sample | Measurement]) -> None:
-        self.writer.append_batch(table, name, job.repeat, [to_plain(row) for row in rows])
+        self.writer.append_batch(table, name, job.process, [to_plain(row) for row in rows])
 
     def _ended(self, event: Ended, progress: Progress) -> None:
         for name, status, reason in progress.blame(event, self.done):
             self._fail(progress.cases[name], status, reason)
 
-    def _deliver(self, progress: Progress, name: str, repeat: int) -> None:
+    def _deliver(self, progress: Progress, name: str, process: int) -> None:
         progress.delivered.add(name)
-        self.repeats.setdefault(name, set()).add(repeat)
+        self.processes.setdefault(name, set()).add(process)
         self.display.advance(progress.cases[name])
 
     def _spend(self, spent: dict[str, float]) -> None:
@@ -290,7 +290,7 @@ class Runner:
     def _close(self, case: Case, status: Status, reason: str, stop: Stop) -> None:
         checkpoint = self.checkpoints[case.model]
         source = next(m.source for m in self.models if m.name == case.model)
-        end = End(status, reason, len(self.repeats.get(case.id, ())), stop)
+        end = End(status, reason, len(self.processes.get(case.id, ())), stop)
         row = {**identity(case, self.sources), **end.columns(case, source, checkpoint)}
         self.writer.append("cases", [row])
         self.done[case.id] = status

@@ -163,26 +163,13 @@ class ServerLauncher:
     def run(self, job: Job, timeout_s: float) -> Generator[Event, None, None]:
         """See Launcher; a server's start is a part of the silence that `timeout_s` bounds."""
         environment = worker_environment(job.threads, job.allocator)
-        start = partial(self._start, job.measure.start, environment, timeout_s)
+        start = partial(self.start, job.measure.start, environment, timeout_s)
         yield from listen(job, timeout_s, start)
 
-    def probe(
-        self, variants: Iterable[Variant] = (), threads: int = 1, timeout_s: float = 120.0
-    ) -> Software:
-        """The software and devices as a worker sees them, without importing torch here."""
-        environment, reason = worker_environment(threads, Allocator.EXACT), ""
-        start = partial(self._start, Start.FORKED, environment, timeout_s)
-        for event in listen(Probe(tuple(variants)), timeout_s, start):
-            match event:
-                case Software():
-                    return event
-                case Ended():
-                    reason = event.reason
-        raise BenchError(f"a worker cannot report its software: {reason}")
-
-    def _start(
+    def start(
         self, how: Start, environment: Mapping[str, str], timeout_s: float, errors: TextIO
     ) -> Child:
+        """Start a worker, in the cheapest way that will do."""
         if how is not Start.FRESH:
             for path in self.shared:
                 with suppress(ServerError):
@@ -213,3 +200,16 @@ def launcher() -> ServerLauncher:
     made = ServerLauncher(shared)
     atexit.register(made.close)
     return made
+
+
+def probe(variants: Iterable[Variant] = (), threads: int = 1, timeout_s: float = 120.0) -> Software:
+    """The software and devices as a worker sees them, without importing torch here."""
+    environment, reason = worker_environment(threads, Allocator.EXACT), ""
+    start = partial(launcher().start, Start.FORKED, environment, timeout_s)
+    for event in listen(Probe(tuple(variants)), timeout_s, start):
+        match event:
+            case Software():
+                return event
+            case Ended():
+                reason = event.reason
+    raise BenchError(f"a worker cannot report its software: {reason}")

@@ -23,7 +23,7 @@ Blocks = dict[int, float]
 
 
 @dataclass
-class Looks:
+class StoppingRule:
     """What has been seen of each case; `reference` names the case that each is compared with."""
 
     reference: Mapping[str, str]
@@ -94,17 +94,19 @@ class Looks:
         return {group for group, half in widths.items() if half <= precision}
 
 
-def looks_of(run: Run) -> Looks:
-    """What `Looks` would have seen of a run that is on disk."""
-    looks = Looks({str(case): str(other) for case, other in references(run)["reference"].items()})
+def stopping_rule_of(run: Run) -> StoppingRule:
+    """What the rule would have seen of a run that is on disk."""
+    rule = StoppingRule(
+        {str(case): str(other) for case, other in references(run)["reference"].items()}
+    )
     kept = run.samples[run.samples["phase"] == "sample"]
     for _, batch in kept.groupby(["process", "case"]):
         case, process = str(batch["case"].iloc[0]), int(batch["process"].iloc[0])
-        looks.add(case, process, zip(batch["round"], batch["wall_s"], strict=True))
-    return looks
+        rule.add(case, process, zip(batch["round"], batch["wall_s"], strict=True))
+    return rule
 
 
 def precise_groups_of(run: Run, precision: float) -> set[str]:
-    """Groups of a run whose every ratio is known within +-`precision`: see Looks."""
+    """Groups of a run whose every ratio is known within +-`precision`: see StoppingRule."""
     failed = run.cases.loc[run.cases["status"] != Status.OK.value, "case"]
-    return looks_of(run).precise_groups(precision, set(failed))
+    return stopping_rule_of(run).precise_groups(precision, set(failed))

@@ -116,14 +116,14 @@ class TerminalDisplay:
         self._task = self._progress.add_task("starting", total=steps, cases=self._count())
         self._progress.start()
 
-    def begin(self, cases: Sequence[Case], repeat: int) -> None:
+    def begin(self, cases: Sequence[Case], process: int) -> None:
         """See Display."""
         if self._progress is None or self._task is None:
             return
         first = cases[0]
         names = " | ".join(dict.fromkeys(short(c.model) for c in cases))
         size = f"{first.workload.batch_size}x{first.workload.seq_len or 'text'}"
-        text = f"{first.suite} {size}, process {repeat}: {names}"
+        text = f"{first.suite} {size}, process {process}: {names}"
         room = self.console.width - BAR_WIDTH - len(self._count()) - TIME_WIDTH
         self._progress.update(self._task, description=cut(text, room))
 

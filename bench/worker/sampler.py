@@ -27,7 +27,7 @@ one pass over the last-level cache at most (32 MB at 10 GB/s: 3 ms). Of a shorte
 share worth leaving out; of longer ones no difference was found (0.994-1.003 at 87 ms to 0.5 s)."""
 LONG_FORWARD_S = 1.0
 """A forward this long warms up by itself: what it sets up once is a small part of it."""
-FIRST_LOOK = 8
+FIRST_INTERIM = 8
 """Rounds before precision is first judged; it is judged again at each doubling."""
 
 
@@ -142,8 +142,8 @@ class Sampler:
                 continue
             if self._spent(began, kept=bool(minima[order[0]])):
                 break
-            look = self.limits.precision > 0 and _is_look(count, len(order))
-            if look and self._precise(list(minima.values())):
+            at = self.limits.precision > 0 and _is_interim(count, len(order))
+            if at and self._precise(list(minima.values())):
                 break
         return samples
 
@@ -212,7 +212,7 @@ class Sampler:
         ]
 
     def _precise(self, minima: Sequence[Sequence[float]]) -> bool:
-        if len(minima[0]) < FIRST_LOOK:  # too many rounds were invalid
+        if len(minima[0]) < FIRST_INTERIM:  # too many rounds were invalid
             return False
         reference = minima[0] if len(minima) > 1 else [1.0] * len(minima[0])
         others = minima[1:] or minima
@@ -242,12 +242,12 @@ def median_half_width(values: Sequence[float]) -> float:
     return (ordered[min(high, n - 1)] - ordered[max(low, 0)]) / 2
 
 
-def _is_look(count: int, models: int) -> bool:
-    """Whether `count` is a pre-planned look: the first whole set at FIRST_LOOK, 2x, 4x ... rounds.
+def _is_interim(count: int, models: int) -> bool:
+    """Whether precision is judged after so many rounds: the first whole set at 8, 16, 32 ...
 
-    Few and fixed, since looking after every round would stop at lucky moments.
+    Few and fixed, since judging after every round would stop at lucky moments.
     """
-    look = FIRST_LOOK
-    while look < count - models + 1:
-        look *= 2
-    return count - models < look <= count
+    at = FIRST_INTERIM
+    while at < count - models + 1:
+        at *= 2
+    return count - models < at <= count

@@ -90,6 +90,6 @@ def test_a_number_of_threads_that_is_none_is_refused(threads):
 @pytest.mark.parametrize("device", ["gpu", "cuda:99"])
 def test_a_device_that_is_not_there_is_refused(device, monkeypatch):
     """Likewise."""
-    monkeypatch.setattr(crosscheck, "probe", lambda: Software(SOFTWARE))
+    monkeypatch.setattr(crosscheck, "probe", lambda **_: Software(SOFTWARE))
     with pytest.raises(UsageError, match=f"--device is .?{device}"):
         main((), device, 1)

@@ -33,7 +33,7 @@ def test_an_aa_test_passes_where_the_interval_contains_one():
     launcher = ScriptedLauncher()
     check = aa_test(launcher)
     assert check.passed
-    assert [job.repeat for job in launcher.jobs] == list(range(1, PROCESSES + 1))
+    assert [job.process for job in launcher.jobs] == list(range(1, PROCESSES + 1))
 
 
 def test_the_aa_test_runs_on_the_device_that_was_asked_for():

@@ -48,7 +48,7 @@ def test_nothing_in_a_model_directory_is_executed(tmp_path, monkeypatch, weights
     model = Model("bert", str(directory), registry.read_architecture(directory))
     job = Job(
         measure=STATIC,
-        repeat=1,
+        process=1,
         cases=(one,),
         models=(model,),
         sources={"bert": Source(str(directory), weights)},

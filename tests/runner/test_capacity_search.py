@@ -133,7 +133,7 @@ def test_a_search_that_has_ended_is_not_made_again_by_resume(make):
     header, _ = path.read_text(encoding="utf-8").splitlines(keepends=True)
     path.write_text(header, encoding="utf-8")
     again = make(cases, script({"bert": 5}))
-    again.done, again.repeats = carry_over(found(first), again.writer)
+    again.done, again.processes = carry_over(found(first), again.writer)
     again.measure()
     assert again.launcher.jobs == []
     assert statuses(again) == {cases[0].id: "ok"}

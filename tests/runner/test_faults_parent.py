@@ -48,7 +48,7 @@ def sampled(directory):
 
 
 def groups_are_whole(run):
-    """Whether each repeat holds all or none of the cases that are compared with each other."""
+    """Whether each process holds all or none of the cases that are compared with each other."""
     counts = run.samples.groupby("case")["process"].nunique()
     pairs = [[c.id for c in scripted_run.CASES if c.group == g] for g in groups(run)]
     return all(len({counts.get(case, 0) for case in pair}) == 1 for pair in pairs)
@@ -83,9 +83,9 @@ def test_resume_measures_only_what_is_missing(tmp_path):
     """The jobs after an interruption are those that had not delivered, and no other."""
 
     class Interrupted(ListDisplay):
-        def begin(self, cases, repeat):
-            super().begin(cases, repeat)
-            if repeat == 3:
+        def begin(self, cases, process):
+            super().begin(cases, process)
+            if process == 3:
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -93,7 +93,7 @@ def test_resume_measures_only_what_is_missing(tmp_path):
     jobs = []
 
     def script(job):
-        jobs.append((job.measure.name, job.repeat))
+        jobs.append((job.measure.name, job.process))
         return scripted_run.events(job)
 
     scripted_run.go(tmp_path / "run", script=script)
@@ -103,7 +103,7 @@ def test_resume_measures_only_what_is_missing(tmp_path):
 
 @pytest.mark.parametrize(("table", "missing"), [("samples", [("forward", 4, 2)]), ("cases", [])])
 def test_a_finished_run_that_lost_its_last_bytes_is_completed(tmp_path, table, missing):
-    """Resume measures the repeat whose samples were cut again, with its partner, and no other."""
+    """Resume measures the process whose samples were cut again, with its partner, and no other."""
     scripted_run.go(tmp_path / "run")
     path = tmp_path / "run" / f"{table}.csv"
     path.write_bytes(path.read_bytes()[:-3])
@@ -111,7 +111,7 @@ def test_a_finished_run_that_lost_its_last_bytes_is_completed(tmp_path, table, m
     jobs = []
 
     def script(job):
-        jobs.append((job.measure.name, job.repeat, len(job.cases)))
+        jobs.append((job.measure.name, job.process, len(job.cases)))
         return scripted_run.events(job)
 
     scripted_run.go(tmp_path / "run", script=script)

@@ -37,7 +37,7 @@ PACKAGES = (
 def software(monkeypatch):
     """What a probing worker process reports, without the process."""
     found = dict(SOFTWARE)
-    monkeypatch.setattr(bench.runner.prepare, "probe", lambda _: Software(found, PACKAGES))
+    monkeypatch.setattr(bench.runner.prepare, "probe", lambda *_: Software(found, PACKAGES))
     return found
 
 
@@ -183,14 +183,14 @@ def test_a_repeat_without_its_partner_is_dropped(tmp_path):
     assert processes_done(whole) == {ONE: {1}, OTHER: {1}}
 
 
-def test_a_failed_partner_does_not_void_a_repeat(tmp_path):
+def test_a_failed_partner_does_not_void_a_process(tmp_path):
     """A group goes on without the model that failed, and keeps what it has."""
     run = write_run(tmp_path / "run", pair(), {ONE: [[1.0], [1.0]]}, failed=[OTHER])
     assert processes_done(whole_processes(run)) == {ONE: {1, 2}}
 
 
 def test_other_workloads_keep_their_repeats(tmp_path):
-    """Only the group that was cut short loses its last repeat."""
+    """Only the group that was cut short loses its last process."""
     eight = pair(seq_len=8)
     walls = {ONE: [[1.0], [1.0]], OTHER: [[1.0]], **{c.id: [[1.0], [1.0]] for c in eight}}
     whole = whole_processes(write_run(tmp_path / "run", [*pair(), *eight], walls))
@@ -221,12 +221,12 @@ def test_a_finished_case_that_lost_a_repeat_is_open_again(tmp_path):
     writer.write_environment(run_environment([*cases, case(seq_len=4)]))
     rows = [{**case_row(c), "processes": 2} for c in cases]
     writer.append("cases", [*rows, case_row(case(seq_len=4), Status.KILLED, "by the kernel")])
-    for name, repeats in walls.items():
-        for repeat, seconds in enumerate(repeats, start=1):
-            writer.append_batch("samples", name, repeat, sample_rows(seconds))
-    done, repeats = carry_over(whole_processes(records.read_run(writer.directory)), writer)
+    for name, processes in walls.items():
+        for process, seconds in enumerate(processes, start=1):
+            writer.append_batch("samples", name, process, sample_rows(seconds))
+    done, processes = carry_over(whole_processes(records.read_run(writer.directory)), writer)
     writer.close()
     eight = [c.id for c in cases[2:]]
     assert done == {**dict.fromkeys(eight, Status.OK), case(seq_len=4).id: Status.KILLED}
-    assert repeats == {ONE: {1}, OTHER: {1}, **{c: {1, 2} for c in eight}}
+    assert processes == {ONE: {1}, OTHER: {1}, **{c: {1, 2} for c in eight}}
     assert set(records.read_run(tmp_path / "run").cases["case"]) == set(done)

@@ -31,6 +31,7 @@ from bench.core.measures.static import STATIC
 from bench.plan.jobs import Source
 from bench.plan.orders import Probe, encode
 from bench.runner import process as launch
+from bench.runner import server as serving
 from bench.runner.process import ProcessLauncher
 
 PATIENCE_S = 120.0
@@ -301,10 +302,11 @@ def test_threads_and_silence_of_the_hub_are_set_before_the_worker_starts(monkeyp
     assert found["PYTHONPATH"].split(os.pathsep)[1] == str(Path("elsewhere").absolute())
 
 
-def test_a_probe_tells_the_software(forks):
+def test_a_probe_tells_the_software(forks, monkeypatch):
     """The parent learns versions and devices without importing torch."""
     exported = Variant(backend=Backend("onnxruntime"))
-    found = forks.probe((Variant(), exported))
+    monkeypatch.setattr(serving, "launcher", lambda: forks)
+    found = serving.probe((Variant(), exported))
     assert json.dumps(found.facts)
     assert found.facts["torch"].startswith("2.")
     assert isinstance(found.facts["gpus"], list)

@@ -37,7 +37,7 @@ def first(script, then=worker_events):
 
 
 def test_every_case_is_measured_and_closed_once(make):
-    """All kinds of measurement end with one row per case, and every repeat has its samples."""
+    """All kinds of measurement end with one row per case, and every process has its samples."""
     cases = [
         *pair(measure=STATIC),
         *pair(measure=MEMORY, batch_size=2),
@@ -60,7 +60,7 @@ def test_repeats_are_outermost(make):
     cases = [*pair(), *pair(dtype=Dtype.BFLOAT16)]
     runner = make(cases)
     runner.measure()
-    order = [(job.repeat, job.cases[0].variant.dtype.value) for job in runner.launcher.jobs]
+    order = [(job.process, job.cases[0].variant.dtype.value) for job in runner.launcher.jobs]
     assert order == [(1, "bfloat16"), (1, "float32"), (2, "bfloat16"), (2, "float32")]
 
 
@@ -188,14 +188,14 @@ def test_a_timed_case_is_delivered_with_its_samples(make):
 
 
 def test_a_hole_among_the_repeats_is_filled(make):
-    """A repeat that was lost between others is measured again, and no other."""
+    """A process that was lost between others is measured again, and no other."""
     runner = make(
         pair(),
         sampling=Sampling(processes=3, min_processes=3, precision=1e-6),
-        repeats={c.id: {1, 3} for c in pair()},
+        processes={c.id: {1, 3} for c in pair()},
     )
     runner.measure()
-    assert [job.repeat for job in runner.launcher.jobs] == [2]
+    assert [job.process for job in runner.launcher.jobs] == [2]
     assert list(found(runner).cases["processes"]) == [3, 3]
 
 
@@ -238,7 +238,7 @@ def test_a_run_always_comes_to_an_end(make, measure, survives):
 
 
 def test_a_precise_workload_is_not_repeated(make):
-    """At the first look steady ratios are precise: the rest of the repeats is spared."""
+    """At the first look steady ratios are precise: the rest of the processes is spared."""
     runner = make(pair(), sampling=Sampling(processes=9, min_processes=3, precision=0.02))
     runner.measure()
     assert len(runner.launcher.jobs) == 3
@@ -252,7 +252,7 @@ def test_only_the_imprecise_go_on(make):
     def script(job):
         for event in worker_events(job):
             if isinstance(event, Samples) and is_about(event, wandering[1]):
-                factor = 1 + 0.3 * (job.repeat % 2)
+                factor = 1 + 0.3 * (job.process % 2)
                 yield rewall(event, lambda s, factor=factor: s.wall_s * factor)
             else:
                 yield event
@@ -265,11 +265,11 @@ def test_only_the_imprecise_go_on(make):
 
 
 def test_precision_is_judged_at_few_fixed_repeats(make):
-    """Looks come at min_processes and then after every second repeat, never between."""
+    """Interim analyses come at min_processes and then after every second process, never between."""
 
     def script(job):
         for event in worker_events(job):
-            if isinstance(event, Samples) and "albert" in event.case and job.repeat == 1:
+            if isinstance(event, Samples) and "albert" in event.case and job.process == 1:
                 yield rewall(event, lambda sample: 1.02 * sample.wall_s)
             else:
                 yield event
@@ -338,7 +338,7 @@ def test_time_that_is_left_goes_into_rounds(make):
     runner = limited(make, clock, taking(clock, 10), processes=5, max_time_s=60)
     runner.measure()
     first, *later = runner.launcher.jobs
-    assert [job.repeat for job in runner.launcher.jobs] == [1, 2, 3, 4, 5]
+    assert [job.process for job in runner.launcher.jobs] == [1, 2, 3, 4, 5]
     # 50 s for four processes that take 9.6 s beside their rounds; a set of two takes 0.2 s. What
     # one of them has not used, those after it get.
     budgets = [sum(job.budgets_s.values()) for job in later]
@@ -365,17 +365,17 @@ def test_an_interrupt_leaves_what_was_measured(make):
 
 
 def test_what_is_done_is_not_measured_again(make):
-    """A resumed run begins where the first one ended: cases and repeats that are there count."""
+    """A resumed run begins where the first one ended: cases and processes that are there count."""
     cases = [*pair(measure=STATIC), *pair(), *pair(seq_len=8)]
     done = dict.fromkeys([c.id for c in cases[:2]], Status.OK)
-    runner = make(cases, done=done, repeats={c.id: {1} for c in cases[2:4]})
+    runner = make(cases, done=done, processes={c.id: {1} for c in cases[2:4]})
     runner.measure()
-    assert [(job.repeat, len(job.cases)) for job in runner.launcher.jobs] == [(1, 2), (2, 4)]
+    assert [(job.process, len(job.cases)) for job in runner.launcher.jobs] == [(1, 2), (2, 4)]
     assert set(statuses(runner)) == {c.id for c in cases[2:]}
 
 
 def test_a_worker_is_told_its_share_of_the_budget(make):
-    """The budget of a case is split over its repeats."""
+    """The budget of a case is split over its processes."""
     runner = make(pair(), sampling=Sampling(processes=4, budget_s=10, stops_early=False), seed=7)
     runner.measure()
     jobs = runner.launcher.jobs
@@ -395,7 +395,7 @@ def test_the_timeout_leaves_time_to_sample(make):
 
 
 def test_the_display_hears_of_every_step(make):
-    """Each repeat of each case advances the bar, and each case ends once."""
+    """Each process of each case advances the bar, and each case ends once."""
     cases = pair()
     runner = make(cases)
     runner.measure()

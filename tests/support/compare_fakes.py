@@ -14,7 +14,7 @@ STEADY = [[0.100] * 4, [0.101] * 4, [0.099] * 4]
 
 
 def counts(value, **more):
-    """Exact figures of one repeat."""
+    """Exact figures of one process."""
     return {"stored_parameters": [value], **{k: [v] for k, v in more.items()}}
 
 

@@ -222,7 +222,7 @@ def job(cases: Sequence[Case], **facts: Any) -> Job:
         budgets_s[one.group] = budgets_s.get(one.group, 0.0) + budget_s
     defaults: dict[str, Any] = {
         "measure": cases[0].measure,
-        "repeat": 1,
+        "process": 1,
         "models": (BERT, ALBERT),
         "sources": {"bert": RANDOM, "albert": RANDOM},
         "threads": 1,
@@ -332,9 +332,9 @@ class ListDisplay:
         """See Display."""
         self.told.append(("start", len(cases), sampling.processes))
 
-    def begin(self, cases: Sequence[Case], repeat: int) -> None:
+    def begin(self, cases: Sequence[Case], process: int) -> None:
         """See Display."""
-        self.told.append(("begin", [c.id for c in cases], repeat))
+        self.told.append(("begin", [c.id for c in cases], process))
 
     def advance(self, case: Case) -> None:
         """See Display."""
@@ -408,25 +408,25 @@ def write_run(
     failed: Iterable[str] = (),
     skipped: Iterable[str] = (),
 ) -> records.Run:
-    """A run on disk, read back: `walls` is case id -> per repeat the seconds of each round.
+    """A run on disk, read back: `walls` is case id -> per process the seconds of each round.
 
-    `measured` is case id -> metric -> its value in each repeat.
+    `measured` is case id -> metric -> its value in each process.
     """
     ends = dict.fromkeys(failed, Status.FAILED) | dict.fromkeys(skipped, Status.SKIPPED)
     writer = records.open_run(directory)
     writer.write_environment(run_environment(cases))
     for one in cases:
         writer.append("cases", [case_row(one, ends.get(one.id, Status.OK))])
-    for name, repeats in (walls or {}).items():
-        for repeat, seconds in enumerate(repeats, start=1):
-            writer.append_batch("samples", name, repeat, sample_rows(seconds))
+    for name, processes in (walls or {}).items():
+        for process, seconds in enumerate(processes, start=1):
+            writer.append_batch("samples", name, process, sample_rows(seconds))
     for name, metrics in (measured or {}).items():
-        for repeat, values in enumerate(zip(*metrics.values(), strict=True), start=1):
+        for process, values in enumerate(zip(*metrics.values(), strict=True), start=1):
             rows = [
                 {"metric": m, "unit": metric(m).unit.value, "value": v}
                 for m, v in zip(metrics, values, strict=True)
             ]
-            writer.append_batch("measurements", name, repeat, rows)
+            writer.append_batch("measurements", name, process, rows)
     writer.close()
     return records.read_run(directory)
 

@@ -86,13 +86,13 @@ def check(directory: Path, log: Path, tally: Tally) -> None:
     tally.lost.extend(c for kind, c in reported if kind == "finish" and closed.count(c) != 1)
     for case in scripted_run.CASES:
         timed = case.measure.timed
-        # A repeat counts when its whole group is there: a part of one is measured again.
+        # A process counts when its whole group is there: a part of one is measured again.
         mates = [c for c in scripted_run.CASES if c.group == case.group] if timed else [case]
         times = min(reported.count(("advance", mate.id)) for mate in mates)
         table = run.samples if timed else run.measurements
         found = set(table.loc[table["case"] == case.id, "process"])
         if not found >= set(range(1, times + 1)):
-            tally.lost.append(f"{times} repeats of {case.id}, found {sorted(found)}")
+            tally.lost.append(f"{times} processes of {case.id}, found {sorted(found)}")
     tally.wrong.extend([*scripted_run.wrong(run), *_half_written(directory)])
 
 

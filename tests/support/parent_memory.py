@@ -1,7 +1,7 @@
 """How much the parent's memory grows over many cases: `python tests/support/parent_memory.py`.
 
 Scripted workers, the real runner and files. The growth is that of resident memory between two
-moments: when the libraries are loaded and the first case begins, and the end of the last repeat.
+moments: when the libraries are loaded and the first case begins, and the end of the last process.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ ROUNDS = 20
 
 
 class Gauge(fakes.ListDisplay):
-    """A display that keeps nothing, and weighs the process at the begin of each repeat."""
+    """A display that keeps nothing, and weighs the process at the begin of each process."""
 
     def __init__(self) -> None:
         super().__init__()
         self.weights: dict[int, float] = {}
 
-    def begin(self, cases, repeat) -> None:
+    def begin(self, cases, process) -> None:
         """See Display."""
         del cases
-        if repeat not in self.weights:
-            self.weights[repeat] = weigh()
+        if process not in self.weights:
+            self.weights[process] = weigh()
 
     def advance(self, case) -> None:
         """See Display."""
@@ -53,8 +53,8 @@ def weigh() -> float:
     return psutil.Process().memory_info().rss / MIB
 
 
-def growth(cases: int, repeats: int = 6) -> dict[int, float]:
-    """MiB at the beginning of each repeat and, under 0, at the end."""
+def growth(cases: int, processes: int = 6) -> dict[int, float]:
+    """MiB at the beginning of each process and, under 0, at the end."""
     lengths = range(1, cases // 2 + 1)
     planned = [case for length in lengths for case in fakes.pair(seq_len=length)]
     with tempfile.TemporaryDirectory() as root:
@@ -65,13 +65,13 @@ def growth(cases: int, repeats: int = 6) -> dict[int, float]:
         def script(job):
             for event in fakes.worker_events(job, rounds=ROUNDS):
                 if isinstance(event, Samples):  # that wander: no look ends the run
-                    yield scripted_run.true(event, job.repeat)
+                    yield scripted_run.true(event, job.process)
                 else:
                     yield event
 
         runner = scripted_run.runner(writer, gauge, script, planned)
         runner.launcher.jobs = Nothing()
-        runner.sampling = Sampling(processes=repeats, min_processes=2, precision=1e-9)
+        runner.sampling = Sampling(processes=processes, min_processes=2, precision=1e-9)
         runner.measure()
         writer.close()
     return {**gauge.weights, 0: weigh()}
@@ -89,8 +89,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=2000)
     weights = growth(parser.parse_args().cases)
-    for repeat, weight in weights.items():
-        sys.stdout.write(f"{f'repeat {repeat}' if repeat else 'end'}: {weight:.1f} MiB\n")
+    for process, weight in weights.items():
+        sys.stdout.write(f"{f'process {process}' if process else 'end'}: {weight:.1f} MiB\n")
     grown = weights[0] - weights[1]
     sys.stdout.write(f"growth over the run: {grown:.1f} MiB\n")
     return int(grown >= 10)

@@ -18,7 +18,7 @@ from bench.core.measures.forward import FORWARD
 
 SAMPLES, CASES = 1_000_000, 2_000
 PER_REPEAT = 100
-"""Forwards in one repeat of a case, warm-up and switches included, about."""
+"""Forwards in one process of a case, warm-up and switches included, about."""
 CHILD = """
 import resource, sys, time
 from pathlib import Path

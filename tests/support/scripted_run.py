@@ -33,14 +33,14 @@ REPEATS = 4
 ROUNDS = 3
 
 
-def wall_ns(case: str, repeat: int, number: int) -> int:
+def wall_ns(case: str, process: int, number: int) -> int:
     """The one true duration of a sample."""
-    return 1_000_000 + zlib.crc32(f"{case} {repeat} {number}".encode()) % 1_000_000
+    return 1_000_000 + zlib.crc32(f"{case} {process} {number}".encode()) % 1_000_000
 
 
-def true(event: Samples, repeat: int) -> Samples:
+def true(event: Samples, process: int) -> Samples:
     """The event with the true durations."""
-    return fakes.rewall(event, lambda sample: wall_ns(event.case, repeat, sample.round) / 1e9)
+    return fakes.rewall(event, lambda sample: wall_ns(event.case, process, sample.round) / 1e9)
 
 
 def events(job: Job, pause_s: float = 0.0) -> Iterator[Event]:
@@ -48,7 +48,7 @@ def events(job: Job, pause_s: float = 0.0) -> Iterator[Event]:
     for event in fakes.worker_events(job, rounds=ROUNDS):
         if pause_s:
             time.sleep(pause_s)
-        yield true(event, job.repeat) if isinstance(event, Samples) else event
+        yield true(event, job.process) if isinstance(event, Samples) else event
 
 
 def runner(
@@ -85,7 +85,7 @@ def go(
         if resume:
             run = whole_processes(records.read_run(directory))
             environment = run.environment
-            one.done, one.repeats = carry_over(run, writer)
+            one.done, one.processes = carry_over(run, writer)
         else:
             environment = fakes.run_environment(CASES)
             environment["run"]["state"] = "running"
@@ -114,21 +114,21 @@ def wrong(run: records.Run) -> list[str]:
 
 
 def incomplete(run: records.Run) -> list[str]:
-    """What a finished run should hold and does not: every case once, every repeat whole."""
+    """What a finished run should hold and does not: every case once, every process whole."""
     found = [f"{n} rows of {c}" for c, n in run.cases["case"].value_counts().items() if n != 1]
     closed = dict(zip(run.cases["case"], run.cases["status"], strict=True))
     for case in CASES:
         if closed.get(case.id) != "ok":
             found.append(f"{case.id} is {closed.get(case.id, 'missing')}")
-        repeats = {STATIC: 1, MEMORY: 2}.get(case.measure, REPEATS)
+        processes = {STATIC: 1, MEMORY: 2}.get(case.measure, REPEATS)
         wanted = [(run.measurements, "case", case.id, 1)]
         if case.measure is FORWARD:
             wanted.append((run.samples, "case", case.id, ROUNDS + 1))
             wanted.append((run.rounds, "group", case.group, ROUNDS))
         for table, column, name, count in wanted:
             held = table.loc[table[column] == name, "process"].tolist()
-            if sorted(held) != [r for r in range(1, repeats + 1) for _ in range(count)]:
-                found.append(f"{name} has rows of the repeats {held}, {count} of each expected")
+            if sorted(held) != [r for r in range(1, processes + 1) for _ in range(count)]:
+                found.append(f"{name} has rows of the processes {held}, {count} of each expected")
     if run.damage:
         found.extend(run.damage)
     return found

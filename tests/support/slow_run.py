@@ -64,13 +64,13 @@ def main(*_, **__):
     )
     resume = (DIRECTORY / records.ENVIRONMENT).exists()
     writer = records.open_run(DIRECTORY, resume=resume)
-    done, repeats = {}, {}
+    done, processes = {}, {}
     environment = prepared.describe(DIRECTORY.name, "2026-01-01T00:00:00Z")
     if resume:
         run = whole_processes(records.read_run(DIRECTORY))
-        done, repeats = carry_over(run, writer)
+        done, processes = carry_over(run, writer)
         environment = run.environment
-    return flow._measure(prepared, writer, environment, done, repeats)
+    return flow._measure(prepared, writer, environment, done, processes)
 
 
 os.chdir(DIRECTORY.parent)

@@ -126,7 +126,7 @@ def test_tritons_kernels_are_a_cases_own_too(tmp_path, monkeypatch, before):
 
 def test_numerics_are_checked_in_the_first_process_only():
     """It does not change from process to process."""
-    one = session([case()], repeat=2)
+    one = session([case()], process=2)
     assert checked(one, load_engine(one, [case()]), case()) == {}
 
 
@@ -152,7 +152,7 @@ class Counting(engines.Engine):
 def test_compiling_again_is_no_part_of_warming_up(compiled, forwards):
     """In later processes the first forward compiles, before the warm-up tells a duration."""
     one = replace(case(), variant=Variant(compile=Compile(compiled)))
-    engine, later = Counting(), session([one], repeat=2)
+    engine, later = Counting(), session([one], process=2)
     assert checked(later, Loaded(engine, {one.id: {}}), one) == {}
     settle(later, one, [engine.bind({})])
     assert engine.forwards == forwards
@@ -416,7 +416,7 @@ def test_capturing_cuda_graphs_is_no_sample(text):
     clock = QueueClock(cuda, "cuda")
     told: list[Event] = []
     one = replace(case(measure=TEXT if text else FORWARD), variant=COMPILED)
-    listening = Session(job([one], repeat=2, budget_s=1.0), told.append, clock)
+    listening = Session(job([one], process=2, budget_s=1.0), told.append, clock)
     engine = Graphed(cuda)
     inputs = [{"input_ids": torch.zeros(1, n, dtype=torch.long)} for n in range(8, 8 + BATCHES)]
     loaded = {key_of(one): Loaded(engine, {one.id: inputs[0]})}

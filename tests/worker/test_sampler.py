@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bench.core.events import Phase
 from bench.core.rounds import BLOCK_S, MAX_BLOCK, balanced_orders, block_size
 from bench.worker.clock import CudaClock
-from bench.worker.sampler import FIRST_LOOK, SHORT_FORWARD_S, Limits, Sampler, median_half_width
+from bench.worker.sampler import FIRST_INTERIM, SHORT_FORWARD_S, Limits, Sampler, median_half_width
 
 
 def sampler(clock, *, budget_s=10.0, precision=0.0, seed=1):
@@ -176,19 +176,19 @@ def test_even_without_budget_one_whole_set_is_sampled(clock):
 
 
 def test_precise_sampling_ends_at_the_first_look(clock):
-    """Steady forwards need no more than FIRST_LOOK rounds."""
+    """Steady forwards need no more than FIRST_INTERIM rounds."""
     samples = sampler(clock, budget_s=1e6, precision=0.01).rounds(
         {"a": clock.forward(0.1), "b": clock.forward(0.2)}, {"a": 0.1, "b": 0.2}
     )
-    assert max(t.round for t in samples["a"]) == FIRST_LOOK
+    assert max(t.round for t in samples["a"]) == FIRST_INTERIM
 
 
 @pytest.mark.parametrize(
-    ("models", "looks"),
+    ("models", "planned"),
     [(1, {8, 16, 32, 64, 128}), (2, {8, 16, 32, 64, 128}), (3, {9, 18, 33, 66, 129})],
 )
-def test_precision_ends_sampling_only_at_planned_looks(models, looks):
-    """Looks come at 8, 16, 32 ... rounds, or at the first whole set after them, never between."""
+def test_precision_ends_sampling_only_at_planned_rounds(models, planned):
+    """Judged at 8, 16, 32 ... rounds, or at the first whole set after them, never between."""
     rng, ends = random.Random(11), set()
     names = [str(i) for i in range(models)]
     for seed in range(40):
@@ -199,7 +199,7 @@ def test_precision_ends_sampling_only_at_planned_looks(models, looks):
             dict.fromkeys(names, forward), dict.fromkeys(names, 1.0)
         )
         ends.add(max(t.round for t in samples["0"]))
-    assert ends <= looks
+    assert ends <= planned
     assert len(ends) > 1
 
 
@@ -210,7 +210,7 @@ def test_noise_keeps_sampling_going_until_it_is_precise(clock):
         {"a": clock.forward(1.0), "b": clock.forward(lambda: rng.uniform(0.9, 1.1))},
         {"a": 1.0, "b": 1.0},
     )
-    assert max(t.round for t in samples["a"]) >= 2 * FIRST_LOOK
+    assert max(t.round for t in samples["a"]) >= 2 * FIRST_INTERIM
 
 
 def test_an_injected_slowdown_is_found_under_drift():
@@ -252,7 +252,7 @@ def test_the_half_width_lies_within_the_values(values):
 
 @pytest.mark.parametrize("rounds", [8, 16, 32])
 def test_the_half_width_tells_how_far_off_a_median_is(rounds):
-    """At the sizes of the looks, the truth lies within it in at least 93 % of 1000 trials."""
+    """Where it is judged, the truth lies within it in at least 93 % of 1000 trials."""
     rng, held = random.Random(5), 0
     for _ in range(1000):
         values = [rng.gauss(0, 1) for _ in range(rounds)]

@@ -87,7 +87,7 @@ def load_engine(session: Session, cases: list[Case]) -> Loaded:
         case.id: make_inputs(module, _shape(case), case.device, seed) for case in cases
     }
     expected = {}
-    if session.job.repeat == 1:
+    if session.job.process == 1:
         with torch.inference_mode():
             for case in cases:
                 expected[case.id] = _outputs(module_outputs(module(**_first_row(inputs[case.id]))))
@@ -142,7 +142,7 @@ def measure_group(session: Session, engines: dict[Key, Loaded], cases: list[Case
                 session.failed([case], error)
                 continue
             session.measured(case, values)
-            session.samples(case, found[case.id])  # last: they say that this repeat is whole
+            session.samples(case, found[case.id])  # last: they say that this process is whole
 
 
 def checked(session: Session, loaded: Loaded, case: Case) -> dict[str, float]:
@@ -209,7 +209,7 @@ def energy(session: Session, case: Case, forward: Callable[[], object]) -> dict[
     if case.variant.cache is Cache.COLD:
         return {}
     device = gpu_of(case.device)
-    if device is None or session.job.repeat > 1:
+    if device is None or session.job.process > 1:
         return {}
     with torch.inference_mode(), session.spend("energy_s"):
         found = per_forward_j(device, session.clock, forward)
@@ -250,7 +250,7 @@ def sample(
     flushes: dict[str, Callable[[], object]] = {}
     sampler = Sampler(
         session.clock,
-        random.Random(f"{job.seed}/{job.repeat}/{cases[0].group}"),  # noqa: S311 - an order, not a key
+        random.Random(f"{job.seed}/{job.process}/{cases[0].group}"),  # noqa: S311 - an order, not a key
         Limits(job.budgets_s[cases[0].group], job.precision / 2),
         watch,
         reference,

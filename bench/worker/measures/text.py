@@ -1,6 +1,6 @@
 """Times tokenizing and forwards of a text apart: every model takes the same lines in turn.
 
-Lines are drawn anew in each repeat, so the intervals cover the text as well as the machine. In a
+Lines are drawn anew in each process, so the intervals cover the text as well as the machine. In a
 round every model runs the same lines, padded to the longest of the batch as its own tokenizer
 cuts them.
 """
@@ -76,7 +76,7 @@ def _measure_group(
     text: Text,
     cases: list[Case],
 ) -> None:
-    seed = f"{session.job.seed}/{session.job.repeat}/{cases[0].group}"
+    seed = f"{session.job.seed}/{session.job.process}/{cases[0].group}"
     drawn = text.batches(cases[0].workload.batch_size, BATCHES, seed)
     before = Reading.now()
     with session.spend("tokenize_s"):
@@ -93,10 +93,10 @@ def _measure_group(
         values = rates(found[case.id], batches[case.id])
         values |= _share(session, case, found[case.id], batches[case.id], gemms)
         values["tokenize_time"] = statistics.median(t.wall_s for t in tokenized[case.id])
-        if session.job.repeat == 1:  # counted, so once is enough
+        if session.job.process == 1:  # counted, so once is enough
             values |= lengths(tokenizers[case.model], text)
         session.measured(case, values | facts[case.id] | disturbed)
-        # Last: they say that this repeat is whole.
+        # Last: they say that this process is whole.
         session.samples(case, tokenized[case.id] + found[case.id])
 
 

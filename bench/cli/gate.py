@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from bench.cli.options import BatchSizes, Device, SeqLens, Threads, wanted_threads
-from bench.compare.formats import Format
+from bench.compare.findings import Format
 from bench.compare.thresholds import USUAL_MAX_S
 from bench.core.axes import Dtype
 from bench.core.errors import UsageError, check_seconds

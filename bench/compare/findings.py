@@ -11,6 +11,15 @@ from enum import Enum
 from bench.core.errors import NothingMeasuredError
 
 
+class Format(str, Enum):
+    """How a comparison is written to standard output."""
+
+    TABLE = "table"
+    MARKDOWN = "markdown"
+    JSON = "json"
+    JUNIT = "junit"
+
+
 class Verdict(str, Enum):
     """The conclusion about one case and metric."""
 

@@ -9,14 +9,13 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
-from enum import Enum
 from pathlib import Path
 from typing import Any, TextIO
 from xml.etree import ElementTree as ET
 
 import typer
 
-from bench.compare.findings import Comparison, Finding, Verdict, as_percent
+from bench.compare.findings import Comparison, Finding, Format, Verdict, as_percent
 from bench.core.axes import AXES, Variant
 from bench.core.case import COMPARED
 from bench.terminal.progress import console
@@ -42,15 +41,6 @@ STYLES = {
 ADVICE_STYLE = "yellow"
 SKIPPED = (Verdict.INCOMPARABLE, Verdict.NEW, Verdict.UNKNOWN)
 """Verdicts of tests that JUnit has neither passed nor failed."""
-
-
-class Format(str, Enum):
-    """How a comparison is written to standard output."""
-
-    TABLE = "table"
-    MARKDOWN = "markdown"
-    JSON = "json"
-    JUNIT = "junit"
 
 
 def show(comparison: Comparison, form: Format, environ: Mapping[str, str] = os.environ) -> int:

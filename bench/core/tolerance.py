@@ -1,9 +1,11 @@
-"""How far two outputs of one function may differ by rounding, by dtype."""
+"""How far two results of one computation may differ by rounding."""
 
 from __future__ import annotations
 
 from bench.core.axes import Dtype
 
+FLOAT_NOISE = 1e-9
+"""Relative difference of two numbers that are the same but for the order of additions."""
 TOLERANCE = {
     Dtype.FLOAT32: 1e-4,
     Dtype.FLOAT16: 2e-2,

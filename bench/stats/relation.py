@@ -12,6 +12,7 @@ from scipy.special import stdtr, stdtrit
 
 from bench.core.metric import Unit
 from bench.core.metrics import LARGEST, metric
+from bench.core.tolerance import FLOAT_NOISE
 from bench.stats.intervals import CONFIDENCE, Interval
 from bench.stats.moderated import PRIOR_PROCESSES
 
@@ -20,8 +21,6 @@ LEAST_PROCESSES = 3
 BAND = 1.05
 """An interval around 1 that lies between 1/BAND and BAND says that two are within so much."""
 MARGIN = math.log(BAND)
-FLOAT_NOISE = 1e-9
-"""Relative difference of two numbers that are the same but for the order of additions."""
 REPEATABLE = 1e-3
 """Peaks of memory repeat within this share from process to process."""
 

@@ -30,7 +30,7 @@ def show_outcome(
 ) -> int:
     """Print what a run found and where it is; returns the exit code."""
     show_ending(out, outcome, page=page)
-    return _exit_code(lambda text: say(out, text), outcome, done)
+    return _exit_code(lambda text: say_line(out, text), outcome, done)
 
 
 def show_ending(

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from bench.stats.relation import FLOAT_NOISE, judge_row
+from bench.core.tolerance import FLOAT_NOISE
 
 NBSP = "\u00a0"
 UNKNOWN = "–"
@@ -141,6 +141,8 @@ def ratio_text(row: Any) -> str:
 
 def interval_of(row: Any) -> tuple[float, float, float]:
     """Ratio and bounds of a row, as they are shown: what was counted or read once has no width."""
+    from bench.stats.relation import judge_row  # scipy, which `bench list` does without
+
     exact = judge_row(row).is_exact
     return (row.ratio,) * 3 if exact else (row.ratio, row.low, row.high)
 

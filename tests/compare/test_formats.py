@@ -10,8 +10,7 @@ import pytest
 
 from bench.compare import formats as output
 from bench.compare import thresholds
-from bench.compare.findings import Comparison, Finding, Verdict, joined
-from bench.compare.formats import Format
+from bench.compare.findings import Comparison, Finding, Format, Verdict, joined
 from bench.core.errors import UsageError
 
 CASE = "latency/bert/cpu/float32/sdpa/t2/b1/s128"

@@ -26,17 +26,48 @@ from hypothesis import settings
 from worker_server import serving as serving_workers
 
 from bench.core.suite import Sampling
+from bench.plan.serving import AT_START, SHARED
 from bench.results import store as records
 from bench.runner.runner import Runner
 from bench.runner.server import ServerLauncher
+
+PROCESSES = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn")
+"""Events of Python's audit with which a process starts."""
+marked = [True]
+"""Whether what runs now may start a process: outside of tests anything may."""
+
+
+def refuse_processes(event: str, arguments: tuple[object, ...]) -> None:
+    """Let a test that is not marked `process` start nothing but git (a hook of Python's audit)."""
+    if event in PROCESSES and not marked[0]:
+        program = Path(str(arguments[0])).name if arguments else event
+        if program != "git":
+            pytest.fail(f"starts {program}: mark the test as `process`")
+
+
+sys.addaudithook(refuse_processes)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Note whether the test may start processes, fixtures included."""
+    marked[0] = any(item.get_closest_marker(name) for name in ("process", "extended"))
+    try:
+        return (yield)
+    finally:
+        marked[0] = True
+
 
 settings.register_profile("untimed", deadline=None)  # a loaded machine is no failure
 settings.load_profile("untimed")
 
 Bench = Callable[..., "subprocess.CompletedProcess[str]"]
 
-INHERITED = ("PATH", "LANG", "SYSTEMROOT", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH")
-"""What a child keeps of the environment: nothing that could name another hub, cache or proxy."""
+INHERITED = ("PATH", "SYSTEMROOT", "TMPDIR", "VIRTUAL_ENV", SHARED)
+"""What a child keeps of the environment: nothing that could name another hub, cache or proxy.
+
+What is read as a process starts it keeps too, or no worker server would fork for it.
+"""
 
 
 @pytest.fixture
@@ -61,6 +92,14 @@ def full_size(tmp_path_factory) -> Iterator[dict[str, Path]]:
     shutil.rmtree(root)
 
 
+@pytest.fixture(scope="session")
+def large(tmp_path_factory) -> Iterator[Path]:
+    """A checkpoint of 47 MB: large enough to be told of, and to be interrupted."""
+    root = tmp_path_factory.mktemp("large")
+    yield make_full_size(root / "albert", "albert")
+    shutil.rmtree(root)
+
+
 @pytest.fixture
 def home(tmp_path) -> Iterator[Path]:
     """A hub cache of the test's own, removed with what was downloaded into it."""
@@ -71,7 +110,8 @@ def home(tmp_path) -> Iterator[Path]:
 @pytest.fixture
 def environment(hub, home) -> dict[str, str]:
     """The environment of a child that knows only the loopback hub and the test's own cache."""
-    kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    kept = {k: v for k, v in os.environ.items() if k in INHERITED or k.startswith(AT_START)}
+    kept.pop("HF_HUB_OFFLINE", None)
     root = str(Path(__file__).parent.parent)
     return {
         **kept,
@@ -98,6 +138,16 @@ def bench(environment, tmp_path) -> Bench:
         )
 
     return run
+
+
+@pytest.fixture
+def share_workers(request, monkeypatch) -> None:
+    """Let the commands of a module have their workers forked by the session's server.
+
+    A test that is marked `fresh` has processes of its own.
+    """
+    if request.node.get_closest_marker("fresh") is None:
+        monkeypatch.setenv(SHARED, request.getfixturevalue("worker_server"))
 
 
 @pytest.fixture(scope="session")

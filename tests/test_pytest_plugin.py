@@ -5,6 +5,8 @@ from fakes import python
 
 import bench
 
+pytestmark = pytest.mark.process
+
 SUITES = Path(bench.__file__).parent.parent / "suites"
 MODEL = ("--bench-model", "bert-tiny", "--bench-weights", "random")
 

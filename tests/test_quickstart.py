@@ -4,6 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = [pytest.mark.process, pytest.mark.extended]
+
 EXAMPLE = Path(__file__).parent.parent / "examples" / "quickstart.py"
 
 

@@ -30,6 +30,8 @@ def installed(tmp_path_factory):
     return place / "site"
 
 
+@pytest.mark.extended
+@pytest.mark.process
 def test_an_installed_wheel_measures_and_makes_a_page_from_any_directory(
     installed, tiny_models, tmp_path
 ):
@@ -46,3 +48,23 @@ def test_an_installed_wheel_measures_and_makes_a_page_from_any_directory(
     page = (tmp_path / "reports" / "out" / "index.html").read_text(encoding="utf-8")
     assert "<style>" in page
     assert "<script>" in page
+
+
+def test_what_is_no_python_is_declared_to_be_in_the_wheel():
+    """Every other file of the packages matches a pattern of `package-data`."""
+    tomllib = pytest.importorskip("tomllib")
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    patterns = tomllib.loads(text)["tool"]["setuptools"]["package-data"]
+    declared = {
+        path
+        for package, names in patterns.items()
+        for name in names
+        for path in (ROOT / package.replace(".", "/")).glob(name)
+    }
+    there = {
+        path
+        for package in ("bench", "suites")
+        for path in (ROOT / package).rglob("*")
+        if path.is_file() and path.suffix not in (".py", ".pyc")
+    }
+    assert there == declared

@@ -14,6 +14,8 @@ from bench.checkpoints.resolve import describe
 from bench.checkpoints.validate import read_config
 from bench.core.errors import DamagedError, UnusableError
 
+pytestmark = pytest.mark.process
+
 WEIGHTS = "model.safetensors"
 
 
@@ -69,7 +71,24 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("case", ANSWERS)
+REPRESENTATIVES = (
+    "404",
+    "429 with a long pause",
+    "500 on the file",
+    "dropped",
+    "corrupted on the way",
+    "no room",
+)
+"""One of each kind: an answer, a pause, a file's answer, the connection, the bytes, the disk."""
+
+
+def extended_but(kept, everything):
+    """Parameters of which all but those that are kept take part in the extended tests only."""
+    marks = {name: () if name in kept else pytest.mark.extended for name in everything}
+    return [pytest.param(name, marks=mark) for name, mark in marks.items()]
+
+
+@pytest.mark.parametrize("case", extended_but(REPRESENTATIVES, ANSWERS))
 def test_a_fault_of_the_hub_is_one_line_and_a_later_fetch_works(bench, served, case):
     """Whatever the hub answers, the command ends with one line, and the cache stays usable."""
     fault, says = ANSWERS[case]
@@ -84,16 +103,19 @@ def test_a_fault_of_the_hub_is_one_line_and_a_later_fetch_works(bench, served, c
 @pytest.mark.parametrize(
     "fault",
     [
-        {"where": "/api/", "status": 500, "times": 2},
-        {"where": "/cdn/", "status": 502, "times": 2},
-        {"where": "/cdn/", "status": 429, "headers": {"Retry-After": "0"}, "times": 2},
-        {"where": "/cdn/", "drop_after": 1000, "times": 2},
+        pytest.param({"where": "/api/", "status": 500}, marks=pytest.mark.extended),
+        pytest.param({"where": "/cdn/", "status": 502}, marks=pytest.mark.extended),
+        pytest.param(
+            {"where": "/cdn/", "status": 429, "headers": {"Retry-After": "0"}},
+            marks=pytest.mark.extended,
+        ),
+        {"where": "/cdn/", "drop_after": 1000},
     ],
     ids=lambda f: str(f.get("status", "dropped")),
 )
 def test_a_passing_fault_is_ridden_out(bench, served, fault):
     """A fault that passes within three tries is not seen by the user."""
-    served.fail(**fault)
+    served.fail(**fault, times=2)
     assert_works(bench)
 
 
@@ -242,14 +264,14 @@ DAMAGES = {
 
 
 @pytest.mark.usefixtures("served")
-def test_damaged_cached_files_are_found_and_fetched_again(bench, home):
+@pytest.mark.parametrize("damage", extended_but((_flipped_weight,), DAMAGES))
+def test_damaged_cached_files_are_found_and_fetched_again(bench, home, damage):
     """`--check` names the damaged file and changes nothing; the next fetch replaces it."""
     assert_works(bench)
-    for damage, says in DAMAGES.items():
-        (cached,) = home.rglob(f"snapshots/*/{WEIGHTS}")
-        damage(cached.resolve())
-        assert_one_line(bench("fetch", "--check", "org/tiny"), says, code=1)
-        assert_works(bench)
+    (cached,) = home.rglob(f"snapshots/*/{WEIGHTS}")
+    damage(cached.resolve())
+    assert_one_line(bench("fetch", "--check", "org/tiny"), DAMAGES[damage], code=1)
+    assert_works(bench)
     assert bench("fetch", "--check", "org/tiny").returncode == 0
 
 

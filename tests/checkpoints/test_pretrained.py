@@ -20,7 +20,7 @@ from bench.worker.measures.verify import check_same, output
 
 MODELS = pick_models(())
 
-SMALL = ("--batch-size", "1", "--seq-len", "8", "--threads", "2", "--repeats", "1")
+SMALL = ("--batch-size", "1", "--seq-len", "8", "--threads", "1", "--repeats", "1")
 MB = 1_000_000
 
 
@@ -43,7 +43,10 @@ def served(hub, full_size):
     return hub
 
 
+@pytest.mark.usefixtures("share_workers")
+@pytest.mark.process
 @pytest.mark.usefixtures("served")
+@pytest.mark.extended
 def test_a_run_downloads_verifies_and_measures_both_real_models(bench, full_size, tmp_path):
     """Commit, size and hash stand in cases.csv; loading holds one copy; fill-masks are shown."""
     run = tmp_path / "run"
@@ -79,6 +82,8 @@ def test_a_run_downloads_verifies_and_measures_both_real_models(bench, full_size
     assert "downloading model.safetensors (440.4 MB)" in done.stderr
 
 
+@pytest.mark.usefixtures("share_workers")
+@pytest.mark.process
 def test_a_cold_start_needs_a_checkpoint_to_read(bench):
     """Without a hub there is none: the error says so, and why weights would be random."""
     done = bench("run", "cold_start", *SMALL, HF_ENDPOINT="http://hub.invalid")
@@ -88,6 +93,8 @@ def test_a_cold_start_needs_a_checkpoint_to_read(bench):
     assert "http://hub.invalid cannot be reached" in line
 
 
+@pytest.mark.usefixtures("share_workers")
+@pytest.mark.process
 def test_pretrained_without_a_hub_is_one_line(bench):
     """Nothing is measured with other weights than those asked for."""
     done = bench("run", "--weights", "pretrained", HF_ENDPOINT="http://hub.invalid")
@@ -110,6 +117,8 @@ def broken(source: Path, to: Path, **changed: object) -> Path:
     return to
 
 
+@pytest.mark.usefixtures("share_workers")
+@pytest.mark.process
 def test_a_checkpoint_without_its_pooler_ends_the_run_before_it_begins(
     bench, hub, home, tiny, tmp_path
 ):

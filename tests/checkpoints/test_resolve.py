@@ -16,6 +16,8 @@ from safetensors.torch import load_file, save_file
 from bench.checkpoints.validate import ENCODERS, read_shapes
 from bench.plan.registry import pick_models
 
+pytestmark = pytest.mark.process
+
 MODELS = pick_models(())
 
 AUTO = """
@@ -50,6 +52,7 @@ def bodies(hub) -> list[str]:
     return [r.path for r in served if "/resolve/" in r.path or "/cdn/" in r.path]
 
 
+@pytest.mark.extended
 def test_the_real_sizes_are_downloaded_once_and_go_on_where_they_were_dropped(
     bench, hub, full_size, home
 ):
@@ -168,9 +171,9 @@ def test_weights_in_several_files_are_fetched_whole(bench, hub, tiny, tmp_path):
     assert "lacks model-00002-of-00002.safetensors" in broken.stderr
 
 
-def test_two_fetches_of_the_same_model_at_once_both_work(environment, hub, full_size, tmp_path):
+def test_two_fetches_of_the_same_model_at_once_both_work(environment, hub, large, tmp_path):
     """The second waits for the first and finds the file there: one download, two good ends."""
-    hub.add("org/albert", full_size["albert"])
+    hub.add("org/albert", large)
     both = [
         subprocess.Popen(
             [sys.executable, "-m", "bench", "fetch", "org/albert"],
@@ -188,9 +191,9 @@ def test_two_fetches_of_the_same_model_at_once_both_work(environment, hub, full_
     assert len([p for p in bodies(hub) if "/cdn/" in p and "spiece" not in p]) <= 3
 
 
-def test_a_killed_download_leaves_nothing_that_hurts(bench, environment, hub, full_size, home):
+def test_a_killed_download_leaves_nothing_that_hurts(bench, environment, hub, large, home):
     """After SIGKILL in mid-file the next fetch works and clears the partial file away."""
-    hub.add("org/albert", full_size["albert"])
+    hub.add("org/albert", large)
     weights = hub.path_of("org/albert", "model.safetensors")
     hub.fail(weights, stall_after=20_000_000)
     killed = subprocess.Popen(
@@ -209,10 +212,10 @@ def test_a_killed_download_leaves_nothing_that_hurts(bench, environment, hub, fu
     assert not list(home.rglob("*.incomplete"))
 
 
-def test_a_terminal_sees_a_progress_bar(environment, hub, full_size, tmp_path):
+def test_a_terminal_sees_a_progress_bar(environment, hub, large, tmp_path):
     """On a terminal the download has a bar; elsewhere it is told in whole lines."""
     pty = pytest.importorskip("pty")
-    hub.add("org/albert", full_size["albert"])
+    hub.add("org/albert", large)
     termios, fcntl = pytest.importorskip("termios"), pytest.importorskip("fcntl")
     parent, child = pty.openpty()
     fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
@@ -278,8 +281,8 @@ def test_every_known_encoder_is_one_of_transformers():
     assert set(CONFIG_MAPPING_NAMES) >= ENCODERS
 
 
-def test_shapes_are_read_from_the_header_as_torch_reads_them(full_size):
+def test_shapes_are_read_from_the_header_as_torch_reads_them(large):
     """The header reader agrees with safetensors' own on every tensor."""
-    file = full_size["albert"] / "model.safetensors"
+    file = large / "model.safetensors"
     assert read_shapes(file) == {k: tuple(v.shape) for k, v in load_file(file).items()}
     assert sum(map(torch.Size.numel, map(torch.Size, read_shapes(file).values()))) == 11_842_272

@@ -10,7 +10,9 @@ from fakes import bench, bench_environment, default_signals, tiny_directory
 from bench.results import store as records
 from suites.models import DEFAULT_MODELS
 
-QUICK = ("--weights", "random", "--threads", "1", "--repeats", "1", "--budget", "0.05")
+pytestmark = [pytest.mark.process, pytest.mark.usefixtures("share_workers")]
+
+QUICK = ("--weights", "random", "--threads", "1", "--processes", "1", "--budget", "0.05")
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +31,12 @@ def mistake(done):
     return lines[0]
 
 
-def test_bert_and_albert_full_size(tmp_path):
-    """The main job, small: every file is written, agrees with the others and has both models."""
+def measured(tmp_path, *options):
+    """What a small main job prints and writes; every file agrees with the others."""
     out = tmp_path / "run"
     done = bench(
-        "run", "--weights", "random", "--threads", "1", "--repeats", "2", "--budget", "0.2",
-        "--batch-size", "1", "--seq-len", "16", "--output", out,
+        "run", "--weights", "random", "--threads", "1", "--processes", "2", "--budget", "0.2",
+        "--batch-size", "1", "--seq-len", "16", "--output", out, *options,
         cwd=tmp_path, timeout=400,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -49,22 +51,36 @@ def test_bert_and_albert_full_size(tmp_path):
         assert list(frame.columns) == list(records.TABLES[table])
         if "case" in frame:
             assert set(frame["case"]) <= set(run.cases["case"])
-    summary = tables["summary"].set_index(["model", "metric"])["value"]
-    assert summary["bert-base-uncased", "stored_parameters"] == 109_482_240
-    assert summary["albert-base-v2", "stored_parameters"] == 11_683_584
-    ratios = tables["ratios"].set_index("metric")
-    assert ratios.loc["applied_parameters.encoder", "ratio"] == 1.0
-    assert 0.2 < ratios.loc["latency", "ratio"] < 5
-    assert ratios.loc["latency", "low"] < ratios.loc["latency", "high"]
-    assert set(tables["summary"]["model"]) == set(DEFAULT_MODELS)
     document = json.loads((out / "pytest-benchmark.json").read_text())
     assert len(document["benchmarks"]) == 2
-    assert "ALBERT stores 9.37x fewer parameters than BERT" in done.stdout
+    ratios = tables["ratios"].set_index("metric")
+    assert ratios.loc["latency", "low"] < ratios.loc["latency", "high"]
     assert "random weights" in done.stdout
     assert str(out) in done.stdout
     page = (tmp_path / "reports" / out.name / "index.html").read_text(encoding="utf-8")
-    assert "ALBERT stores 9.4× fewer parameters than BERT" in page
     assert "Random weights" in page
+    return done.stdout, tables["summary"], ratios, page
+
+
+def test_the_main_job_writes_every_file_with_both_models(tmp_path, tiny):
+    """On tiny models: the tables agree with each other and with what is printed."""
+    _, summary, ratios, _ = measured(tmp_path, "parameters", "memory", "latency", *tiny)
+    assert set(summary["model"]) == {"bert", "albert"}
+    assert {"latency", "stored_parameters", "peak_rss_bytes"} <= set(ratios.index)
+
+
+@pytest.mark.extended
+def test_bert_and_albert_full_size(tmp_path):
+    """The main job, small: the figures that are known of the real models."""
+    printed, summary, ratios, page = measured(tmp_path)
+    assert set(summary["model"]) == set(DEFAULT_MODELS)
+    values = summary.set_index(["model", "metric"])["value"]
+    assert values["bert-base-uncased", "stored_parameters"] == 109_482_240
+    assert values["albert-base-v2", "stored_parameters"] == 11_683_584
+    assert ratios.loc["applied_parameters.encoder", "ratio"] == 1.0
+    assert 0.2 < ratios.loc["latency", "ratio"] < 5
+    assert "ALBERT stores 9.37x fewer parameters than BERT" in printed
+    assert "stores 9.37× fewer parameters than BERT" in page
 
 
 def test_a_failed_case_is_exit_code_1(tmp_path, tiny):

@@ -8,6 +8,8 @@ import pytest
 from fakes import bench
 from gate_fakes import repository
 
+pytestmark = pytest.mark.process
+
 
 def test_our_models_are_no_test_of_another_projects_refs(tmp_path, monkeypatch):
     """Both sides would run the same code: the user is told to name code of the project's own."""

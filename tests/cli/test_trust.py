@@ -37,6 +37,8 @@ def set_traps(directory, sprung):
     path.write_text(json.dumps(config))
 
 
+@pytest.mark.usefixtures("share_workers")
+@pytest.mark.process
 @pytest.mark.parametrize("weights", [Weights.RANDOM, Weights.PRETRAINED])
 def test_nothing_in_a_model_directory_is_executed(tmp_path, monkeypatch, weights):
     """A worker that reads a model from a directory, started in it, imports nothing of it."""
@@ -63,6 +65,8 @@ def test_nothing_in_a_model_directory_is_executed(tmp_path, monkeypatch, weights
     assert not sprung.exists()
 
 
+@pytest.mark.usefixtures("share_workers")
+@pytest.mark.process
 def test_nothing_in_a_run_directory_is_executed(tmp_path):
     """A page is made of a run that holds Python files; none of them is imported."""
     sprung = tmp_path / "sprung"
@@ -74,6 +78,8 @@ def test_nothing_in_a_run_directory_is_executed(tmp_path):
     assert not sprung.exists()
 
 
+@pytest.mark.usefixtures("share_workers")
+@pytest.mark.process
 def test_the_traps_would_spring(tmp_path):
     """Each of them does where somebody is careless: the tests above are no empty ones."""
     for code in (
@@ -145,7 +151,7 @@ def test_a_suite_is_sound_or_refused_in_one_line(name, sizes):
         ("import nothing_like_it", "ModuleNotFoundError"),
         ("SUITE = 7", "SUITE is a int, not a Suite"),
         (
-            "from bench.core.suite import *\nSUITE = Suite('a/b', '', FORWARD, {})",
+            "from suites.latency import *\nSUITE = Suite('a/b', '', FORWARD, {})",
             "suite name",
         ),
         ("raise RuntimeError('two\\nlines')", "RuntimeError: two lines"),

@@ -37,6 +37,7 @@ class Layout(Choice):
     PACKED = "packed"
 
 
+@pytest.mark.process
 def test_backends_are_found_by_name_with_torch_first():
     """Each module of the room that is no infrastructure is one, and none of them is imported."""
     assert BACKENDS[0] == TORCH

@@ -102,6 +102,7 @@ def run(house, *arguments):
     return python("-m", "bench", *arguments, cwd=house, **environment)
 
 
+@pytest.mark.process
 def test_three_files_make_a_kind_of_measurement(house):
     """A declaration, a worker's module and a suite: found in list, plan, CSV, terminal and page."""
     (house / "bench/core/measures/warmth.py").write_text(DECLARATION)
@@ -125,6 +126,7 @@ def test_three_files_make_a_kind_of_measurement(house):
     assert "Cases measured as warmth" in page.read_text(encoding="utf-8")
 
 
+@pytest.mark.process
 def test_a_kind_of_which_a_file_is_missing_stops_every_command(house):
     """One line, and no traceback."""
     (house / "bench/core/measures/warmth.py").write_text(DECLARATION)

@@ -99,7 +99,7 @@ def test_it_travels_to_a_worker_and_into_stored_options(planned):
     options, cases = planned
     assert from_stored(to_plain(options)) == options
     facts = {"bert-base-uncased": Source(None, Weights.RANDOM)}
-    sent = Job(cases[0].measure, 1, tuple(cases), (), facts, 1, 0, 1.0, 0.02)
+    sent = Job(cases[0].measure, 1, tuple(cases), (), facts, 1, 0, {}, 0.02)
     assert decode(encode(sent)) == sent
 
 

@@ -33,6 +33,7 @@ def old_tree(tmp_path):
     return tmp_path / "old"
 
 
+@pytest.mark.process
 def test_a_tree_from_before_the_rooms_is_checked_against_this_one(old_tree, tiny_models):
     """Both sides load the model by their own code, and their forwards are timed in turn."""
     trees = {

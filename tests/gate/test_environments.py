@@ -82,6 +82,7 @@ def test_what_is_neither_interpreter_nor_ref_is_refused(tmp_path):
         environments.resolve("no-such-ref", tmp_path, print)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("text", "told"),
     [

@@ -7,6 +7,8 @@ import json
 import pytest
 from fakes import bench, tiny_directory
 
+pytestmark = [pytest.mark.process, pytest.mark.usefixtures("share_workers")]
+
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory):

@@ -73,6 +73,8 @@ import sys
 sys.path[:0] = {paths}
 from pathlib import Path
 from gate_fakes import real_pair
+
+pytestmark = pytest.mark.process
 real_pair(Path("."), Path("."), "make")
 """
 

@@ -53,6 +53,7 @@ def names(archive):
         return tar.getnames()
 
 
+@pytest.mark.process
 @needs_bash
 def test_a_step_that_fails_or_hangs_is_kept_with_its_code_and_stops_no_other(tmp_path):
     """Also one that does not hear the signal that cuts it."""
@@ -78,6 +79,7 @@ def test_a_step_that_fails_or_hangs_is_kept_with_its_code_and_stops_no_other(tmp
     assert names(out / "results.tar.gz") == ["results/fine.csv"]
 
 
+@pytest.mark.process
 @needs_bash
 def test_when_time_is_up_what_is_left_is_not_run_and_said_to_be_so(tmp_path):
     """The limit is for all steps together."""
@@ -90,6 +92,7 @@ def test_when_time_is_up_what_is_left_is_not_run_and_said_to_be_so(tmp_path):
     assert states[1] == "not run"
 
 
+@pytest.mark.process
 @needs_bash
 @pytest.mark.parametrize(
     ("arguments", "said"),
@@ -112,6 +115,7 @@ def test_a_mistake_is_one_line_and_nothing_is_run(tmp_path, arguments, said):
     assert not (tmp_path / "out" / "summary.txt").exists()
 
 
+@pytest.mark.process
 @needs_bash
 def test_every_step_has_a_limit_and_a_function_and_the_page_comes_last():
     """The page shows what the others have left."""

@@ -50,7 +50,7 @@ def test_a_machine_that_tells_nothing_has_no_findings(tmp_path):
     ("file", "text", "what", "remedy"),
     [
         ("proc/loadavg", "3.50 1 1 1/1 1", "load average 3.5 on 4 cores", "top"),
-        ("proc/stat", "cpu  100 0 100 700 0 0 0 100 0 0", "steal time 10.0%", "--repeats"),
+        ("proc/stat", "cpu  100 0 100 700 0 0 0 100 0 0", "steal time 10.0%", "--processes"),
         ("sys/fs/cgroup/cpu.max", "50000 100000", "CPU quota of 0.5 cores", "docker update --cpus"),
         ("sys/fs/cgroup/c/cpu.max", "50000 100000", "CPU quota of 0.5 cores", "--cpus 1"),
         (

@@ -24,6 +24,8 @@ def text(tmp_path) -> Path:
     return file
 
 
+@pytest.mark.usefixtures("share_workers")
+@pytest.mark.process
 def test_a_text_is_measured_with_both_kinds_of_tokenizer(bench, hub, tiny, text, tmp_path):
     """WordPiece and SentencePiece cut the same words into other tokens; both rates are told."""
     for kind, directory in tiny.items():
@@ -73,6 +75,8 @@ def test_a_file_that_is_no_text_is_one_line(tmp_path, content, says):
         read(file)
 
 
+@pytest.mark.usefixtures("share_workers")
+@pytest.mark.process
 def test_the_suite_needs_a_text(bench):
     """Without --text the suite says what is missing."""
     done = bench("run", "text")
@@ -82,6 +86,8 @@ def test_the_suite_needs_a_text(bench):
     )
 
 
+@pytest.mark.usefixtures("share_workers")
+@pytest.mark.process
 def test_random_weights_have_no_tokenizer(bench, text):
     """A text needs the tokenizer that comes with the checkpoint; the error says how to get it."""
     done = bench("run", "--text", str(text), "--weights", "random")

@@ -20,6 +20,8 @@ from bench.core.axes import Dtype, Variant
 from bench.report import write_report
 from suites.models import ALBERT_BASE
 
+pytestmark = pytest.mark.process
+
 BROWSER = Path(__file__).parents[1] / "browser"
 CHROMIUM = next((found for n in ("chromium", "chromium-browser") if (found := shutil.which(n))), "")
 NEEDS = {

@@ -72,6 +72,7 @@ def test_a_file_in_the_folder_is_drawn_and_explained_on_the_page(folder, tmp_pat
     assert (tmp_path / "report" / "figures" / "toy.svg").exists()
 
 
+@pytest.mark.rendered
 def test_a_file_in_the_folder_can_be_plotted(folder, tmp_path):
     """By the file's name."""
     (folder / "toy.py").write_text(TOY)

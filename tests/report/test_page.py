@@ -68,6 +68,7 @@ def test_ids_are_unique_links_lead_somewhere_and_headings_are_in_order(tmp_path)
     assert all(after - before <= 1 for before, after in steps)
 
 
+@pytest.mark.rendered
 def test_text_from_a_csv_is_never_markup(tmp_path):
     """Markup, quotes, formulas, newlines and other scripts in names and reasons stay text."""
     evil = Model("<script>alert(1)</script>", "x/<b>", BERT_BASE)
@@ -102,7 +103,11 @@ def test_text_from_a_csv_is_never_markup(tmp_path):
             replace(SMALL, suites={"parameters": SUITES["parameters"]}), id="parameters alone"
         ),
         pytest.param(replace(SMALL, suites={"memory": SUITES["memory"]}), id="memory alone"),
-        pytest.param(replace(SMALL, processes=1, rounds=1, block=1), id="one sample"),
+        pytest.param(
+            replace(SMALL, processes=1, rounds=1, block=1),
+            id="one sample",
+            marks=pytest.mark.rendered,
+        ),
         pytest.param(
             replace(
                 SMALL,
@@ -145,6 +150,7 @@ def test_a_missing_suite_is_named_with_the_command_for_it(tmp_path):
     assert "not measured: bench run parameters" in found.text
 
 
+@pytest.mark.rendered
 def test_the_same_input_gives_the_same_page(small, tmp_path):
     """No random id, no date: pages can be compared."""
     again = write_report([small[2] / "run0"], tmp_path)
@@ -162,6 +168,7 @@ def test_a_page_of_many_runs_has_a_name_that_a_directory_can_have(tmp_path, monk
     assert names == [f"{runs[0].name}+{runs[1].name}", f"{runs[2].name}+2"]
 
 
+@pytest.mark.process
 def test_a_report_is_made_without_torch(tmp_path):
     """Reading, computing and drawing need no torch."""
     run = write_run(tmp_path / "run", replace(SMALL, suites=LATENCY))

@@ -37,6 +37,7 @@ def test_reporting_and_plotting_refuse_what_is_not_a_run(tmp_path):
         plot(run, "memory", tmp_path)
 
 
+@pytest.mark.rendered
 def test_plot_writes_one_figure_as_svg_and_png(tmp_path):
     """The files stand alone: a title, text that is text, white paper, no style attribute."""
     run = write_run(tmp_path / "run", SMALL)
@@ -55,6 +56,7 @@ def test_every_figure_is_written_with_the_page(small):
     assert names == {f"{n}.{kind}" for n in usual for kind in ("svg", "png")}
 
 
+@pytest.mark.process
 def test_names_of_figures_cost_no_drawing_library():
     """`bench --help` can list figures without matplotlib, and a report never imports torch."""
     code = "import sys, bench.report; print({'matplotlib', 'torch'} & set(sys.modules))"

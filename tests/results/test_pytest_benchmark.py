@@ -33,6 +33,7 @@ def test_the_document_is_json(document):
     assert json.loads(json.dumps(document)) == document
 
 
+@pytest.mark.process
 def test_pytest_benchmark_compares_it(document, tmp_path):
     """Its own command reads the file and prints both models."""
     path = tmp_path / "run.json"

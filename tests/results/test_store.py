@@ -186,6 +186,7 @@ def test_a_directory_that_is_being_written_is_refused(writer):
             records.open_run(writer.directory, resume=resume)
 
 
+@pytest.mark.process
 def test_a_directory_held_by_another_process_is_refused(tmp_path):
     """The lock holds between processes, and falls when its holder dies."""
     code = (

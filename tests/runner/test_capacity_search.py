@@ -153,6 +153,7 @@ def test_a_worker_that_ends_without_a_word_fails_the_case(make):
     assert issubclass(TryError, Exception)
 
 
+@pytest.mark.process
 def test_a_real_worker_keeps_to_the_limit():
     """A small batch fits into half a gigabyte beyond the libraries; a huge one is refused.
 
@@ -174,6 +175,7 @@ def test_a_real_worker_keeps_to_the_limit():
     assert events[-1] == Ended()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("threads", [2, 64])
 def test_a_process_larger_than_the_limit_does_not_fit(threads):
     """The libraries count as well, as a container would have it; the stacks of threads do not."""

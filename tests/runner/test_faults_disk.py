@@ -8,6 +8,8 @@ from machine import mount, needs_root, small_disk
 from bench.core.errors import OutputError, UsageError
 from bench.results import store as records
 
+pytestmark = [pytest.mark.process, pytest.mark.usefixtures("share_workers")]
+
 PAGE = 4096
 
 

@@ -17,6 +17,8 @@ from kill_resume import cycles
 
 from bench.results import store as records
 
+pytestmark = pytest.mark.process
+
 HERE = Path(__file__).parents[1] / "support"
 SAMPLES_COME = 9
 """The measurement of a slow run with which its first samples come."""

@@ -21,6 +21,8 @@ from bench.runner.process import ProcessLauncher
 from bench.runner.runner import Runner
 from bench.stats import summary as stats
 
+pytestmark = pytest.mark.process
+
 FAULTY = Path(__file__).parents[1] / "support" / "faulty_worker.py"
 PATIENCE_S = 240.0
 """Longer than a healthy worker is silent, however busy the machine."""
@@ -78,10 +80,10 @@ def is_gone(pid):
 @pytest.mark.parametrize(
     ("where", "lost"),
     [
-        ("loading", lambda c: c.model == "albert"),
-        ("warming", lambda c: c.workload.seq_len == 8),
+        pytest.param("loading", lambda c: c.model == "albert", marks=pytest.mark.extended),
+        pytest.param("warming", lambda c: c.workload.seq_len == 8, marks=pytest.mark.extended),
         ("sampling", lambda c: c.workload.seq_len == 8),
-        ("writing", lambda c: c.workload.seq_len == 4),
+        pytest.param("writing", lambda c: c.workload.seq_len == 4, marks=pytest.mark.extended),
     ],
 )
 def test_a_worker_killed_at_any_stage_costs_what_it_was_doing(tmp_path, where, lost):
@@ -107,6 +109,7 @@ def test_a_worker_that_hangs_is_killed_with_its_children(tmp_path):
     assert is_gone(int((tmp_path / "struck").read_text()))
 
 
+@pytest.mark.extended
 def test_a_child_of_a_dead_worker_neither_delays_nor_survives(tmp_path):
     """A worker's death is seen though a child holds its stdout open, and the child goes too."""
     run = run_with(tmp_path, "orphan", "starting")
@@ -144,6 +147,7 @@ def test_memory_that_is_refused_is_a_row_and_the_rest_goes_on(tmp_path):
     assert "can't allocate memory" in reason
 
 
+@pytest.mark.extended
 @needs_root
 def test_a_worker_killed_for_memory_is_a_row_and_the_rest_goes_on(tmp_path):
     """The kernel ends a worker that outgrows its control group: status, hint, and the next one."""
@@ -171,6 +175,7 @@ def test_a_machine_that_hides_proc_is_measured_all_the_same(tmp_path):
     assert run.rounds["involuntary_switches"].notna().all()
 
 
+@pytest.mark.extended
 def test_a_clock_that_is_set_back_changes_no_duration(tmp_path, monkeypatch):
     """With the time of day going backwards in the worker, every time is positive and in order."""
     (tmp_path / "sitecustomize.py").write_text(

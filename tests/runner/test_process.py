@@ -34,6 +34,8 @@ from bench.runner import process as launch
 from bench.runner import server as serving
 from bench.runner.process import ProcessLauncher
 
+pytestmark = pytest.mark.process
+
 PATIENCE_S = 120.0
 """Far above what a tiny job takes: reached only when something hangs."""
 
@@ -212,7 +214,7 @@ def test_a_worker_that_has_said_all_is_not_waited_for(tmp_path):
 
 
 def workers():
-    """Worker processes of this test process that are running now."""
+    """Fresh workers of this test process that are running now; servers are none."""
     found = psutil.Process().children()
     return [p for p in found if p.cmdline()[-1] == "bench.worker"]  # and not a server
 

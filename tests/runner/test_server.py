@@ -23,7 +23,10 @@ from bench.runner import server as serving
 from bench.runner.process import worker_environment
 from bench.runner.server import Server, ServerError, ServerLauncher, fork
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="servers fork on Linux alone")
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.skipif(sys.platform != "linux", reason="servers fork on Linux alone"),
+]
 
 PATIENCE_S = 120.0
 ENDLESS = {"budget_s": 1e6, "precision": 1e-12}

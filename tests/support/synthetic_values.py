@@ -29,12 +29,12 @@ APPLIED_ENCODER = 85_054_464
 def measurements(case: Case, arch: Architecture, processes: int) -> list[dict[str, Any]]:
     """Rows of measurements.csv for a case; timed cases have so many processes."""
     kind = {
-        STATIC: _static,
-        MEMORY: _memory,
-        FORWARD: _disturbances,
-        TEXT: _text,
-    }[case.measure]
-    ran = {STATIC: 1, MEMORY: 3}.get(case.measure, processes)
+        STATIC.name: _static,
+        MEMORY.name: _memory,
+        FORWARD.name: _disturbances,
+        TEXT.name: _text,
+    }[case.measure.name]
+    ran = {STATIC.name: 1, MEMORY.name: 3}.get(case.measure.name, processes)
     rows = []
     for process in range(1, ran + 1):
         found = kind(case, arch, process)

@@ -44,15 +44,28 @@ from bench.worker.session import Session, classify
 
 ONNXRUNTIME, OPENVINO = Backend("onnxruntime"), Backend("openvino")
 COMPILED = Variant(compile=Compile.DEFAULT)
-ON_CPU = [
+SECONDS = [
     REFERENCE,
     Variant(),
     Variant(Dtype.INT8),
-    COMPILED,
-    Variant(backend=ONNXRUNTIME),
-    Variant(backend=OPENVINO),
     Variant(head=Head.MASKED_LM),
-    Variant(backend=ONNXRUNTIME, head=Head.QUESTION),
+]
+"""Variants that are made at once."""
+EXPORTED = [
+    ("bert", Variant(backend=ONNXRUNTIME)),
+    ("albert", Variant(backend=OPENVINO)),
+]
+MINUTES = [
+    *((kind, COMPILED) for kind in TINY),
+    ("albert", Variant(backend=ONNXRUNTIME)),
+    ("bert", Variant(backend=OPENVINO)),
+    *((kind, Variant(backend=ONNXRUNTIME, head=Head.QUESTION)) for kind in TINY),
+]
+"""Variants that are compiled or exported for long."""
+ON_CPU = [
+    *((kind, variant) for kind in TINY for variant in SECONDS),
+    *(pytest.param(*each, marks=pytest.mark.process) for each in EXPORTED),
+    *(pytest.param(*each, marks=pytest.mark.extended) for each in MINUTES),
 ]
 
 
@@ -62,8 +75,7 @@ def session(cases, **facts):
 
 
 @pytest.mark.filterwarnings("ignore")  # compilers warn of themselves
-@pytest.mark.parametrize("variant", ON_CPU, ids=str)
-@pytest.mark.parametrize("kind", list(TINY))
+@pytest.mark.parametrize(("kind", "variant"), ON_CPU, ids=str)
 def test_a_variant_computes_what_the_reference_does(kind, variant):
     """In other sizes than it was exported with, too; its error is kept, and what making it cost."""
     try:
@@ -78,11 +90,12 @@ def test_a_variant_computes_what_the_reference_does(kind, variant):
     with torch.inference_mode():
         facts = [checked(one, loaded, each) for each in cases]
     assert all(0 <= f["output_error"] <= TOLERANCE[variant.dtype] / 5 for f in facts)
-    assert ("compile_time" in facts[0]) == (variant.compile != "none")
-    assert ("artifact_bytes" in facts[0]) == (variant.backend != "torch")
+    assert ("compile_time" in facts[0]) == (variant.compile is not Compile.NONE)
+    assert ("artifact_bytes" in facts[0]) == (variant.backend != Backend("torch"))
     assert all(f.get("artifact_bytes", 1e5) > 1e4 for f in facts)
 
 
+@pytest.mark.process
 @pytest.mark.filterwarnings("ignore")  # compilers warn of themselves
 def test_a_case_finds_nothing_of_another_compiled_and_its_own_again(tmp_path, monkeypatch):
     """So that the time of compiling does not depend on the order of the cases."""
@@ -190,7 +203,7 @@ def test_outputs_that_are_no_numbers_or_of_another_shape_are_no_match():
     """Neither NaN nor a missing output passes for a small error."""
     good = [torch.ones(2, 3)]
     with pytest.raises(BenchError, match="inf"):
-        assert_close([torch.full((2, 3), torch.nan)], good, "int8")
+        assert_close([torch.full((2, 3), torch.nan)], good, Dtype.INT8)
     with pytest.raises(BenchError, match=r"shapes \[\(2, 3\)\], not \[\]"):
         relative_error(good, [])
 
@@ -258,6 +271,7 @@ def test_compiling_without_a_compiler_is_skipped_and_says_what_to_install(
         variants.require(COMPILED, "cpu")
 
 
+@pytest.mark.extended
 def test_beyond_the_compilers_limit_a_case_fails_and_does_not_run_uncompiled(monkeypatch):
     """Torch would go on without a word, and the row would say compiled."""
     try:
@@ -279,8 +293,12 @@ def test_beyond_the_compilers_limit_a_case_fails_and_does_not_run_uncompiled(mon
 @pytest.mark.parametrize(
     ("backend", "threads_of"),
     [
-        ("onnxruntime", lambda e: e.session.get_session_options().intra_op_num_threads),
-        (
+        pytest.param(
+            "onnxruntime",
+            lambda e: e.session.get_session_options().intra_op_num_threads,
+            marks=pytest.mark.extended,
+        ),
+        pytest.param(
             "openvino",
             lambda e: e.request.get_compiled_model().get_property("INFERENCE_NUM_THREADS"),
         ),
@@ -302,7 +320,9 @@ def test_numbers_of_threads_are_compared_in_engines_that_have_them(backend, thre
     assert [threads_of(loaded[key_of(one)].engine) for one in cases] == [1, 2]
 
 
-@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize(
+    "backend", [pytest.param("onnxruntime", marks=pytest.mark.extended), "openvino"]
+)
 @pytest.mark.filterwarnings("ignore")  # exporters warn of themselves
 def test_an_exported_model_takes_what_a_tokenizer_gives(backend):
     """Which is more than it has inputs for."""
@@ -337,6 +357,7 @@ print(sys.modules["openvino_telemetry"])
 """
 
 
+@pytest.mark.process
 def test_openvino_tells_nobody_that_it_is_used(tmp_path):
     """Its converter forks the worker dozens of times to report, and keeps files in the home."""
     try:

@@ -28,7 +28,10 @@ from bench.worker.loading import bind, load
 from bench.worker.sampler import Limits, Sampler
 from suites.models import MODELS
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+]
 
 PATIENCE_S = 300.0
 BASE = {m.name: m for m in MODELS if m.name in ("bert-base-uncased", "albert-base-v2")}

@@ -14,6 +14,8 @@ from bench.core.axes import Backend
 from bench.core.errors import BenchError
 from bench.worker.declaration import declaration
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(bench.worker.backends.__file__).parents[3]
 TOY = '''
 """Runs a module as it is."""

@@ -101,6 +101,7 @@ def test_an_invalid_round_makes_its_gemms_invalid(clock):
     assert Phase.SAMPLE in {t.phase for t in gemms.samples if t.round == 2}
 
 
+@pytest.mark.process
 def test_a_worker_keeps_its_gemms_and_says_the_share(forks):
     """A real worker: gemms of every round of the group, and the share that they make."""
     work = job(pair(seq_len=8))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bench.checkpoints.hub import Note
-from bench.checkpoints.resolve import Checkpoint, update, verify
+from bench.checkpoints.resolve import Checkpoint, update, verify_checkpoint
 from bench.core.architecture import Model
 from bench.core.errors import BenchError, UsageError
 
@@ -26,7 +26,7 @@ def fetch(models: Iterable[Model], revision: str | None, *, show: Note, note: No
         raise UsageError("\n".join(failures))
 
 
-def check(models: Iterable[Model], revision: str | None, *, show: Note) -> None:
+def verify_cached(models: Iterable[Model], revision: str | None, *, show: Note) -> None:
     """Read every cached file again and compare it with the hash that the hub announced for it.
 
     Asks nothing of the network and changes nothing. Raises BenchError, one line for each model
@@ -35,7 +35,7 @@ def check(models: Iterable[Model], revision: str | None, *, show: Note) -> None:
     failures = []
     for model in models:
         try:
-            show(describe(model, verify(model, revision)))
+            show(describe(model, verify_checkpoint(model, revision)))
         except UsageError as error:  # noqa: PERF203 - each model by itself
             failures.append(f"{model.name}: {error}")
     if failures:

@@ -70,7 +70,7 @@ def update(model: Model, revision: str | None = None, note: Note = silence) -> C
     return _from_hub(model.source, revision or model.revision, quick=False, note=note)
 
 
-def verify(model: Model, revision: str | None = None) -> Checkpoint:
+def verify_checkpoint(model: Model, revision: str | None = None) -> Checkpoint:
     """Find the model's cached checkpoint, every file checked, without asking the hub.
 
     Raises UsageError where it is not in the cache or not whole.

@@ -37,7 +37,7 @@ _silent: dict[str, HubError] = {}
 
 @contextmanager
 def patient(*, quick: bool) -> Iterator[None]:
-    """Let huggingface_hub ask with bounded patience, and without a word of its own."""
+    """Let huggingface_hub ask under a bounded retry policy, and print nothing itself."""
     from huggingface_hub import constants, set_client_factory
     from huggingface_hub.utils import logging
     from huggingface_hub.utils._http import default_client_factory
@@ -46,14 +46,14 @@ def patient(*, quick: bool) -> Iterator[None]:
         client = default_client_factory()
         hooks = client.event_hooks
         client.event_hooks = {
-            "request": [*hooks.get("request", ()), patience.before],
-            "response": [*hooks.get("response", ()), patience.after],
+            "request": [*hooks.get("request", ()), policy.before],
+            "response": [*hooks.get("response", ()), policy.after],
         }
         return client
 
     # A user who gives the hub more time (HF_HUB_DOWNLOAD_TIMEOUT) knows the network.
     timeout_s = max(ANSWER_TIMEOUT_S, constants.HF_HUB_DOWNLOAD_TIMEOUT)
-    patience = _Patience(*((1, QUICK_TIMEOUT_S) if quick else (TRIES, timeout_s)))
+    policy = _RetryPolicy(*((1, QUICK_TIMEOUT_S) if quick else (TRIES, timeout_s)))
     verbosity = logging.get_verbosity()
     set_client_factory(factory)
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
@@ -107,7 +107,7 @@ def retrying(call: Callable[[], T], *, quick: bool) -> T:
 
 
 def _may_pass(error: Exception) -> bool:
-    """Tell whether asking again could help: a broken connection, or a server's own fault.
+    """Whether asking again could help: a broken connection, or a server's own fault.
 
     A connection that cannot even be opened is reported at once: most often there is no network.
     """
@@ -120,7 +120,7 @@ def _may_pass(error: Exception) -> bool:
     return bool(kinds & {"ReadError", "RemoteProtocolError", "ReadTimeout"})
 
 
-class _Patience:
+class _RetryPolicy:
     """Hooks into the HTTP client that bound what huggingface_hub's own retries may cost."""
 
     def __init__(self, tries: int, timeout_s: float) -> None:

@@ -56,7 +56,7 @@ def show_plan(options: Options) -> None:
 
 def run(options: Options, output: Path | None) -> int:
     """A new run, from options to page; returns the exit code."""
-    from bench.runner.preflight import verify
+    from bench.runner.preflight import verify_weights
     from bench.runner.prepare import prepare
 
     directory = output or records.new_directory(RESULTS, datetime.now(timezone.utc))
@@ -65,7 +65,7 @@ def run(options: Options, output: Path | None) -> int:
     writer = records.open_run(directory)
     try:
         prepared = prepare(options, log=log)
-        sanity = verify(prepared, launcher(), log)
+        sanity = verify_weights(prepared, launcher(), log)
     except BaseException:
         writer.abandon()
         raise

@@ -155,7 +155,7 @@ def check(
 @verbs.command()
 def noise(
     context: typer.Context,
-    pairs: Annotated[int, typer.Option(help="Process pairs of equal sides.")] = 6,
+    pairs: Annotated[int, typer.Option(help="Process pairs of identical sides.")] = 6,
     study: Annotated[  # noqa: FBT002 - a flag
         bool,
         typer.Option(
@@ -181,7 +181,7 @@ def noise(
     timeout: SideTimeout = 300.0,
     seed: Annotated[int, typer.Option(help="Seed of inputs and of the order in rounds.")] = 0,
 ) -> None:
-    """Time equal sides here: the smallest regression this machine can gate on, and in what time."""
+    """Time identical sides here: the smallest regression this machine can gate on, and in what time."""
     if recorded is not None:
         idle = {param.name for param in context.command.params} - {"recorded", "clock", "seed"}
         _refuse_idle(context, idle, "with --recorded")
@@ -206,7 +206,7 @@ def noise(
 
 
 def _noise(asked: Asked, pairs: int, clock: JudgedClock, timeout_s: float, seed: int) -> None:
-    """Measure equal sides, and say what this machine can gate on."""
+    """Measure identical sides, and say what this machine can gate on."""
     from bench.core.paths import RESULTS
     from bench.gate import aa_noise
     from bench.terminal.progress import console

@@ -80,6 +80,6 @@ def fetch(
 
     chosen = pick_models(models or ())
     if check:
-        checkpoints.check(chosen, revision or None, show=print)
+        checkpoints.verify_cached(chosen, revision or None, show=print)
     else:
         checkpoints.fetch(chosen, revision or None, show=print, note=log)

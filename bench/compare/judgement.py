@@ -193,7 +193,7 @@ def judged(case: str, name: str, old: Value, new: Value, threshold: float) -> Fi
     Runs at different times differ by more than their own intervals say, so this asks for more
     than `bench check --against` does, and says `unknown` where the interval straddles a line.
     """
-    ratio, low, high = ratio_interval(old, new)
+    ratio, low, high = welch_interval(old, new)
     top, bottom = 1 + threshold, 1 / (1 + threshold)
     above, below = Verdict.SLOWER, Verdict.FASTER
     if name in METRICS and METRICS[name].better is Better.MORE:
@@ -221,8 +221,8 @@ def judged(case: str, name: str, old: Value, new: Value, threshold: float) -> Fi
     )
 
 
-def ratio_interval(old: Value, new: Value) -> tuple[float, float, float]:
-    """Ratio new / old with its 95 % Welch interval, from the spread that the bounds tell of."""
+def welch_interval(old: Value, new: Value) -> tuple[float, float, float]:
+    """Ratio new / old with its 95 % Welch interval, from the spread that the bounds imply."""
     if not (old.value > 0 and new.value > 0):
         return math.nan, math.nan, math.nan
     log, variances, freedoms = math.log(new.value / old.value), [], []

@@ -1,4 +1,4 @@
-"""`bench noise`: equal sides on this machine, and the smallest regression it can gate on."""
+"""`bench noise`: identical sides on this machine, and the smallest regression it can gate on."""
 
 from __future__ import annotations
 
@@ -52,19 +52,19 @@ class Prospect:
 
     @property
     def holds(self) -> bool:
-        """Whether both promised error rates are kept, with a verdict on equal sides."""
+        """Whether both promised error rates are kept, with a verdict on identical sides."""
         return self.alarms < MOST_ALARMS and math.isfinite(self.needed_s)
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """Log-ratios of equal sides by case, in the order of pairs, and seconds that a pair takes."""
+    """Log-ratios of identical sides by case, in the order of pairs; seconds that a pair takes."""
 
     logs: Mapping[JudgedClock, Mapping[str, Sequence[float]]]
     pair_s: float
 
 
-def equal_sides(directory: Path) -> dict[Side, Environment]:
+def identical_sides(directory: Path) -> dict[Side, Environment]:
     """This interpreter over this tree, twice."""
     here = Environment("this tree", Path(sys.executable), import_paths(directory), is_ours=False)
     return dict.fromkeys(Side, here)
@@ -73,9 +73,9 @@ def equal_sides(directory: Path) -> dict[Side, Environment]:
 def record(
     asked: Asked, pairs: int, root: Path, timeout_s: float, seed: int, note: Note
 ) -> Recorded:
-    """Take so many pairs of equal sides; every forward is kept below `root`."""
+    """Take so many pairs of identical sides; every forward is kept below `root`."""
     cases = timed_cases(asked)
-    open_pair = opener(equal_sides(Path.cwd()), cases, asked, seed, timeout_s)
+    open_pair = opener(identical_sides(Path.cwd()), cases, asked, seed, timeout_s)
     writer = records.open_run(records.new_directory(root, datetime.now(timezone.utc)))
     began = time.monotonic()
     try:
@@ -178,7 +178,7 @@ def show(recorded: Recorded, clock: JudgedClock) -> str:
     found = prospects(list(spreads.values()), recorded.pair_s)
     lines += [
         "",
-        "| threshold | equal sides take | a regression takes | false alarms | found | unknown |",
+        "| threshold | no change takes | a regression takes | false alarms | found | unknown |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     lines.extend(
@@ -199,8 +199,9 @@ def _sentence(found: Sequence[Prospect], clock: JudgedClock) -> str:
     least = holding[0]
     return (
         f"The smallest regression that this machine can gate on by {clock.label} time is "
-        f"{least.threshold:.1%}: equal sides pass after {least.equal_s / MINUTE:.1f} minutes at "
-        f"the median, and a regression of that size is found after {least.slower_s / MINUTE:.1f}."
+        f"{least.threshold:.1%}: identical sides pass after {least.equal_s / MINUTE:.1f} minutes "
+        f"at the median, and a regression of that size is found after "
+        f"{least.slower_s / MINUTE:.1f}."
         f"{_time_to_give(least)}"
     )
 

@@ -15,7 +15,7 @@ from bench.compare.thresholds import Thresholds
 from bench.core.events import Phase
 from bench.gate.clocks import JudgedClock
 from bench.gate.sampling import log_ratio, sample
-from bench.gate.sequential_test import CaseTest, ratio_interval
+from bench.gate.sequential_test import CaseTest, t_interval
 from bench.gate.sides import CaseError, Pair, Side, SideError, Turn
 from bench.results import store as records
 
@@ -215,7 +215,7 @@ def _told(known: _Evidence, verdict: Verdict, pair_s: float, clock: JudgedClock)
         confirmed = "" if verdict is Verdict.SLOWER else "not "
         if verdict is not Verdict.UNKNOWN:
             parts.append(f"suspicion {confirmed}confirmed by {len(test.fresh)} fresh ones")
-    other, low, high = ratio_interval([log for log in known.other_logs if not math.isnan(log)])
+    other, low, high = t_interval([log for log in known.other_logs if not math.isnan(log)])
     if not math.isnan(other):
         bounds = "" if math.isnan(low) else f" [{low:.3f}, {high:.3f}]"
         parts.append(f"{clock.other.label} {other:.3f}x{bounds}")

@@ -1,12 +1,12 @@
 """The sequential test over process pairs: when to stop, and what may then be said of a case.
 
 Two hypotheses: the sides are equal, or the candidate is slower by the threshold; the line lies
-halfway. At a few planned looks the *screen* clears a case when the mean log-ratio lies below the
-line and a regression of the threshold's size is refuted, and suspects it when the mean lies above
-the line and equality is refuted. A suspect is judged by *fresh* pairs alone, at such looks and by
-the same rule. So a false alarm needs two independent accidents, and its rate is a product:
-SCREEN_ALARM per case x the confirmation's, of which the latter is set so that all cases of a gate
-run together stay below FAMILY_ALARM. Misses add up: SCREEN_MISS + CONFIRM_MISS < 5 %.
+halfway. At a few planned interim analyses the *screen* clears a case when the mean log-ratio lies
+below the line and a regression of the threshold's size is refuted, and suspects it when the mean
+lies above the line and equality is refuted. A suspect is judged by *fresh* pairs alone, at such
+analyses and by the same rule. So a false alarm needs two independent accidents, and its rate is a
+product: SCREEN_ALARM per case x the confirmation's, of which the latter is set so that all cases of
+a gate run together stay below FAMILY_ALARM. Misses add up: SCREEN_MISS + CONFIRM_MISS < 5 %.
 
 The spread between pairs is not known after three of them, so that its estimate leans on what was
 measured before (PRIOR_SD, with the weight of PRIOR_PAIRS pairs; Smyth 2004, moderated t), unless
@@ -25,11 +25,11 @@ from scipy.special import gammaincinv, stdtrit
 
 from bench.compare.findings import Verdict
 
-LOOKS = (3, 4, 6, 9, 13, 20, 30, 45, 68)
-"""Pairs after which the screen looks: half as many again each time, so that looks stay few. It is
+ANALYSES = (3, 4, 6, 9, 13, 20, 30, 45, 68)
+"""Pairs after which cases are judged (interim analyses), half as many again each time. It is
 time that ends most runs in which the last of them would be needed."""
 SPENDING = (0.2, 0.25, 0.2, 0.12, 0.08, 0.05, 0.04, 0.03, 0.03)
-"""Share of the screen's error rates spent at each look; most cases are clear at the first two."""
+"""Share of the screen's error rates spent at each; most cases are clear at the first two."""
 SCREEN_ALARM = 0.05
 SCREEN_MISS = 0.03
 FAMILY_ALARM = 0.008
@@ -98,14 +98,14 @@ class CaseTest:
         return alarm, CONFIRM_MISS
 
     def add(self, log_ratio: float) -> None:
-        """Take in one more pair, and decide where a look is planned."""
+        """Take in one more pair, and decide where an analysis is planned."""
         if self.verdict is not None:
             return
         self.current.append(log_ratio)
-        if len(self.current) in LOOKS:
-            self._look(LOOKS.index(len(self.current)))
+        if len(self.current) in ANALYSES:
+            self._analyse(ANALYSES.index(len(self.current)))
 
-    def _look(self, index: int) -> None:
+    def _analyse(self, index: int) -> None:
         found, (freedom, sd) = mean(self.current), spread(self.screen, self.fresh)
         alarm, miss = (
             quantile(rate * SPENDING[index], freedom) * sd / math.sqrt(len(self.current))
@@ -117,7 +117,7 @@ class CaseTest:
         elif found > self.line and found - alarm > 0:
             self.verdict = Verdict.SLOWER if self.suspected else None
             self.suspected = True
-        elif index == len(LOOKS) - 1:
+        elif index == len(ANALYSES) - 1:
             self.verdict = Verdict.UNKNOWN
 
     @property
@@ -128,18 +128,18 @@ class CaseTest:
     def more(self) -> int:
         """About how many more pairs a verdict would take, at the spread seen so far.
 
-        Verdicts come at looks alone.
+        Verdicts come at interim analyses alone.
         """
         freedom, sd = spread(self.screen, self.fresh)
         tail = min(self.errors) * min(SPENDING)
         enough = math.ceil((quantile(tail, freedom) * sd / self.line) ** 2)
         taken = len(self.current)
         wanted = max(enough, taken + 1)
-        return next((look for look in LOOKS if look >= wanted), wanted) - taken
+        return next((pairs for pairs in ANALYSES if pairs >= wanted), wanted) - taken
 
     def interval(self) -> tuple[float, float, float]:
         """Mean ratio of all pairs with its 95 % t interval, which leans on no prior."""
-        return ratio_interval([*self.screen, *self.fresh])
+        return t_interval([*self.screen, *self.fresh])
 
 
 def effect(slowdown: float) -> float:
@@ -166,7 +166,7 @@ def mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values)
 
 
-def ratio_interval(logs: Sequence[float]) -> tuple[float, float, float]:
+def t_interval(logs: Sequence[float]) -> tuple[float, float, float]:
     """Ratio and its 95 % bounds from log-ratios; one alone has no bounds, none no ratio."""
     if not logs:
         return math.nan, math.nan, math.nan

@@ -2,8 +2,8 @@
 
 Two parts. *Sessions*: process pairs whose candidate does a calibrated share of extra work (none, 2,
 5 and 10 %), in turn, over four cases. *Gate runs*: real runs of the paired gate, half of them over
-equal sides and half over a candidate 5 % slower. The pairs that each of these takes before its
-first look, whatever they say, are sessions as well. `bench/gate/study_report.py` computes the
+identical sides and half over a candidate 5 % slower. The pairs that each of these takes before its
+first analysis, whatever they say, are sessions as well. `bench/gate/study_report.py` computes the
 results.
 """
 
@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 from bench.compare.thresholds import Thresholds
 from bench.core.errors import NothingMeasuredError, UsageError
-from bench.gate.aa_noise import equal_sides, opened, take
+from bench.gate.aa_noise import identical_sides, opened, take
 from bench.gate.cases import Asked, Timed, opener, timed_cases
 from bench.gate.clocks import JudgedClock
 from bench.gate.paired_gate import Note, PairedGate
 from bench.gate.sampling import AS_GIVEN
-from bench.gate.sequential_test import LOOKS
+from bench.gate.sequential_test import ANALYSES
 from bench.gate.sides import Side
 from bench.machine.fingerprint import machine
 from bench.results import store as records
@@ -120,7 +120,7 @@ class Study:
         write_json(self.directory / FACTS, asdict(facts))
 
     def _open(self, cases: Sequence[Timed], extra: Mapping[str, int]) -> Any:
-        sides = equal_sides(Path.cwd())
+        sides = identical_sides(Path.cwd())
         return opener(sides, cases, self.asked, self.seed, self.timeout_s, extra)
 
     def _calibrate(self, cases: Sequence[Timed]) -> dict[str, float]:
@@ -149,7 +149,7 @@ class Study:
     def _gate_run(
         self, study: records.RunWriter, cases: Sequence[Timed], facts: Facts, number: int
     ) -> dict[str, Any]:
-        """One real gate run: equal sides, or one case in four slower by the threshold."""
+        """One real gate run: identical sides, or one case in four slower by the threshold."""
         slowed = number % 2 == 1
         victim = random.Random(f"{self.seed}/{number}").choice(cases).id  # noqa: S311
         extra = {victim: facts.extra_units(THRESHOLD)[victim]} if slowed else {}
@@ -208,13 +208,13 @@ def unit_share(case: str, shares: Sequence[float]) -> float:
 
 
 def opening(pairs: pd.DataFrame, victim: str, number: int) -> list[dict[str, Any]]:
-    """What a gate run took of every case before its first look, as rows of the study's pairs.
+    """What a gate run took of every case before its first analysis, as rows of the study's pairs.
 
     Later pairs are only taken where these do not tell, so they are not like any other.
     """
-    first = pairs[pairs["pair"] <= LOOKS[0]]
+    first = pairs[pairs["pair"] <= ANALYSES[0]]
     numbered = first.assign(
-        pair=FROM_GATE_RUNS + number * LOOKS[0] + first["pair"],
+        pair=FROM_GATE_RUNS + number * ANALYSES[0] + first["pair"],
         stage=[stage(THRESHOLD if case == victim else 0.0) for case in first["case"]],
     )
     return [dict(zip(numbered.columns, row, strict=True)) for row in numbered.to_numpy()]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from bench.compare.findings import Verdict
 from bench.gate.aa_noise import MINUTE
 from bench.gate.clocks import JudgedClock
-from bench.gate.sequential_test import effect, ratio_interval
+from bench.gate.sequential_test import effect, t_interval
 from bench.gate.simulate import Draw, GateRun, gate_run, resampling, share
 from bench.gate.study import SLOWDOWNS, THRESHOLD, Facts, stage
 
@@ -37,8 +37,8 @@ HEADER = (
     "mean > 5 % of the same minutes: red",
 )
 PROMISE = """\
-Promised, over all cases of a gate run together: equal sides are red in under 1 % of runs; a case
-that is slower by 5 % is found in 95 % or more, by 10 % in 99 % or more."""
+Promised, over all cases of a gate run together: identical sides are red in under 1 % of runs; a
+case that is slower by 5 % is found in 95 % or more, by 10 % in 99 % or more."""
 LEGEND = f"""\
 Gate runs are simulated ({TRIALS:,} for each figure) by drawing recorded pairs with replacement: one
 case, any, is slowed and the others are equal. *red* is the share of runs that call a case slower
@@ -99,7 +99,7 @@ def report(table: pd.DataFrame, facts: Facts, clock: JudgedClock, seed: int = 0)
 
 
 def _by(table: pd.DataFrame, clock: JudgedClock, seed: int) -> list[str]:
-    """All that the pairs say by one clock: the table, and the intervals of equal sides."""
+    """All that the pairs say by one clock: the table, and the intervals of identical sides."""
     every = {slowdown: sessions(table, slowdown, clock) for slowdown in SLOWDOWNS}
     lines = [f"| {' | '.join(HEADER)} |", f"| {' | '.join(['---'] * len(HEADER))} |"]
     lines.extend(_row(every, slowdown, seed) for slowdown in SLOWDOWNS)
@@ -211,33 +211,33 @@ def _mean_rule(
 
 
 def _coverage(logs: Logs, seed: int) -> str:
-    """How often the 95 % interval of equal sides contains 1, and whether they are equal at all.
+    """How often the 95 % interval of identical sides contains 1, and whether they are equal at all.
 
-    Which of two equal sides is the baseline is arbitrary, so each pair counts with either sign;
+    Which of two identical sides is the baseline is arbitrary, so each pair counts with either sign;
     whether one of them is favoured is seen in the mean of all as they are.
     """
     everything = [log for recorded in logs.values() for log in recorded]
     if min((len(recorded) for recorded in logs.values()), default=0) < COVERAGE_PAIRS:
-        return f"No coverage: it takes {COVERAGE_PAIRS} pairs of equal sides of each case."
+        return f"No coverage: it takes {COVERAGE_PAIRS} pairs of identical sides of each case."
     rng = random.Random(seed)  # noqa: S311 - a simulation
     hits = total = 0
     for recorded in logs.values():
         for _ in range(TRIALS // len(logs)):
             drawn = [log * rng.choice((-1, 1)) for log in rng.sample(recorded, COVERAGE_PAIRS)]
-            _, low, high = ratio_interval(drawn)
+            _, low, high = t_interval(drawn)
             hits, total = hits + (low <= 1 <= high), total + 1
-    ratio, low, high = ratio_interval(everything)
+    ratio, low, high = t_interval(everything)
     return (
-        f"The 95 % interval of equal sides over {COVERAGE_PAIRS} pairs contains 1 in "
-        f"{hits / total:.1%}. All {len(everything)} pairs of equal sides together: ratio "
+        f"The 95 % interval of identical sides over {COVERAGE_PAIRS} pairs contains 1 in "
+        f"{hits / total:.1%}. All {len(everything)} pairs of identical sides together: ratio "
         f"{ratio:.4f} [{low:.4f}, {high:.4f}]."
     )
 
 
 def _gate_runs(facts: Facts, clock: JudgedClock) -> list[str]:
     """The real gate runs, in words."""
-    told = []
-    for slowed, what in ((False, "equal sides"), (True, f"one case {THRESHOLD:.0%} slower")):
+    lines = []
+    for slowed, what in ((False, "identical sides"), (True, f"one case {THRESHOLD:.0%} slower")):
         runs = [r for r in facts.gate_runs if bool(r["slowed"]) is slowed]
         if not runs:
             continue
@@ -248,8 +248,8 @@ def _gate_runs(facts: Facts, clock: JudgedClock) -> list[str]:
         text = f"- {len(runs)} real gate runs, {what}, by {clock.label} seconds: {red} red"
         if slowed:
             text += f", {right} of them for the slowed case"
-        told.append(f"{text}; {open_left} with an unknown; {median:.1f} minutes at the median.")
-    if told:
+        lines.append(f"{text}; {open_left} with an unknown; {median:.1f} minutes at the median.")
+    if lines:
         median = statistics.median(r["seconds"] for r in facts.gate_runs) / MINUTE
-        told.append(f"- All {len(facts.gate_runs)} together: {median:.1f} minutes at the median.")
-    return told
+        lines.append(f"- All {len(facts.gate_runs)} together: {median:.1f} minutes at the median.")
+    return lines

@@ -39,19 +39,19 @@ def table(view: View) -> Table | None:
     """Every compared variant and number of threads; None where nothing was compared."""
     rows = [
         [
-            gain.label,
-            view.names[gain.model],
-            gain.device,
-            str(gain.workload.batch_size),
-            str(gain.workload.seq_len),
-            quantity(gain.latency_s, "s"),
-            speed_up(gain),
-            gain.reference,
-            "" if gain.error is None else f"{gain.error:.1g}",
-            "" if gain.compile_s is None else quantity(gain.compile_s, "s"),
-            "" if gain.artifact is None else quantity(gain.artifact, "B"),
+            speedup.label,
+            view.names[speedup.model],
+            speedup.device,
+            str(speedup.workload.batch_size),
+            str(speedup.workload.seq_len),
+            quantity(speedup.latency_s, "s"),
+            speed_up(speedup),
+            speedup.reference,
+            "" if speedup.error is None else f"{speedup.error:.1g}",
+            "" if speedup.compile_s is None else quantity(speedup.compile_s, "s"),
+            "" if speedup.artifact is None else quantity(speedup.artifact, "B"),
         ]
-        for gain in view.analysis.speedups
+        for speedup in view.analysis.speedups
     ]
     if not rows:
         return None

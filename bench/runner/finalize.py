@@ -58,7 +58,7 @@ def conclude(writer: records.RunWriter, environment: dict[str, Any], state: str)
     writer.write_table("summary", analysis.summary)
     writer.write_table("ratios", analysis.ratios)
     writer.write_json(records.PYTEST_BENCHMARK, to_pytest_benchmark(run))
-    environment["warnings"] = noise.renew(environment.get("warnings", ()), run, analysis.summary)
+    environment["warnings"] = noise.refresh(environment.get("warnings", ()), run, analysis.summary)
     environment["run"] |= {"state": state, "finished": utc_now()}
     writer.write_environment(environment)
     return Outcome(analysis)

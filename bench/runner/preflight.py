@@ -20,8 +20,8 @@ WORKLOAD = Workload(batch_size=2, seq_len=16)
 """Enough to pass every weight; tokens and seed are fixed."""
 
 
-def verify(
-    prepared: Prepared, launcher: Launcher, tell: Note = silence
+def verify_weights(
+    prepared: Prepared, launcher: Launcher, note: Note = silence
 ) -> dict[str, list[dict[str, Any]]]:
     """Verify every pretrained model in a worker; its fill-mask predictions, by model name.
 
@@ -46,7 +46,7 @@ def verify(
         budgets_s={},
         precision=0.0,
     )
-    tell(f"verifying the weights of {several(c.model for c in cases)}")
+    note(f"verifying the weights of {several(c.model for c in cases)}")
     names = {case.id: case.model for case in cases}
     sanity: dict[str, list[dict[str, Any]]] = {}
     for event in launcher.run(job, prepared.options.timeout_s):

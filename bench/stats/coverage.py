@@ -220,7 +220,7 @@ def _of_run(directory: Path) -> list[Workload]:
 
 
 def _of_pairs(directory: Path) -> list[Workload]:
-    """Of a study of the gate: pairs of two equal sides, each known by its median."""
+    """Of a study of the gate: pairs of two identical sides, each known by its median."""
     pairs = read_table(directory, "pairs")
     equal = pairs[pairs["stage"].isin(("equal", "slower-0.00"))]
     return [

@@ -1,4 +1,4 @@
-"""Which results of a run are noisy, what made them so, and what mends it on this machine."""
+"""Which results of a run are noisy, what made them so, and what fixes it on this machine."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ FAULTS_PER_S = 10_000.0
 """Page faults without the disk, at some 2 microseconds each: a few percent of the time."""
 LOCK_CLOCKS = "sudo nvidia-smi --lock-gpu-clocks=<MHz>"
 KEEP_FREED = " ".join(f"{name}={value}" for name, value in Allocator.STEADY.variables.items())
+MORE = "more --processes narrow the intervals"
 SWITCHES_PER_S = 40.0
 """Involuntary context switches: more than a kernel's own threads cause on a quiet machine (some 8),
 and the pools of several libraries in one worker, as the variants have (some 22)."""
@@ -41,7 +42,7 @@ def warnings(run: Run, summary: pd.DataFrame, doctor: Doctor | None = None) -> l
     return [*_noisy(run, summary, doctor or Doctor()), *_discarded(run.rounds)]
 
 
-def renew(held: Iterable[str], run: Run, summary: pd.DataFrame) -> list[str]:
+def refresh(held: Iterable[str], run: Run, summary: pd.DataFrame) -> list[str]:
     """`held` with these warnings as they are now, in the place of those of an earlier part."""
     others = [text for text in held if not text.startswith((NOISY, DISCARDED))]
     return [*others, *warnings(run, summary)]
@@ -63,18 +64,18 @@ def _noisy(run: Run, summary: pd.DataFrame, doctor: Doctor) -> Iterator[str]:
 
 
 def _unseen(doctor: Doctor) -> str:
-    """What to do where the kernel told of no cause: what hurts on this machine at all times."""
+    """What to do where the kernel reported no cause: what hurts on this machine at all times."""
     standing = [f"{f.what} ({f.remedy.partition('   #')[0]})" for f in doctor.standing()]
     here = (
         f"what this machine has is {several(standing)}"
         if standing
-        else ("`bench doctor` finds nothing to mend on this machine")
+        else ("`bench doctor` finds nothing to fix on this machine")
     )
-    return f"no cause was seen between rounds: {here}; more --repeats narrow the intervals"
+    return f"no cause was seen between rounds: {here}; {MORE}"
 
 
 def _causes(rounds: pd.DataFrame, cores: int, doctor: Doctor, fewer: str) -> Iterator[str]:
-    """What the kernel told between rounds: number, likely cause, next step."""
+    """What the kernel reported between rounds: number, likely cause, next step."""
     seconds = float(rounds["wall_s"].sum())
     if not seconds:
         return
@@ -97,7 +98,7 @@ def _causes(rounds: pd.DataFrame, cores: int, doctor: Doctor, fewer: str) -> Ite
     if _spread(rounds["cpu_hz"]) > FREQUENCY_SPREAD:
         low, high = (rounds["cpu_hz"].agg(f) / 1e9 for f in ("min", "max"))
         remedies = [f.remedy for f in doctor.frequency()]
-        settings = "neither governor nor turbo can be set here: more --repeats narrow the intervals"
+        settings = f"neither governor nor turbo can be set here: {MORE}"
         yield (
             f"the CPU ran between {low:.1f} and {high:.1f} GHz: {next(iter(remedies), settings)}"
         )

@@ -187,29 +187,29 @@ def _command(rows: list[Any], processes: int) -> str:
     return " ".join(map(quote, [*words, PROCESSES_OPTION, str(processes)]))
 
 
-def speed_up(gain: SpeedUp) -> str:
+def speed_up(one: SpeedUp) -> str:
     """How many times as fast as its reference, `1.42x [1.38, 1.46]`."""
-    return ratio_of(gain.speed, gain.low, gain.high)
+    return ratio_of(one.speed, one.low, one.high)
 
 
 def speed_up_sentences(found: list[SpeedUp]) -> list[str]:
     """The fastest variant of each workload and what more threads bring, one sentence each."""
     said = []
-    for gain in best(found):
-        name = short(gain.model)
-        if gain.threads_compared:
+    for one in best(found):
+        name = short(one.model)
+        if one.threads_compared:
             text = (
-                f"At {gain.workload}{setting(gain)} {name} runs {speed_up(gain)} as fast on "
-                f"{gain.label} as on {gain.reference}: {100 * gain.efficiency:.0f}{NBSP}% of a "
+                f"At {one.workload}{setting(one)} {name} runs {speed_up(one)} as fast on "
+                f"{one.label} as on {one.reference}: {100 * one.efficiency:.0f}{NBSP}% of a "
                 "perfect speed-up"
             )
         else:
             text = (
-                f"At {gain.workload}{setting(gain)} {name} runs fastest as {gain.label}: "
-                f"{speed_up(gain)} as fast as {gain.reference}"
+                f"At {one.workload}{setting(one)} {name} runs fastest as {one.label}: "
+                f"{speed_up(one)} as fast as {one.reference}"
             )
-            if gain.error is not None:
-                text += f", with a relative error of {gain.error:.1g}"
+            if one.error is not None:
+                text += f", with a relative error of {one.error:.1g}"
         said.append(f"{text}.")
     return said
 

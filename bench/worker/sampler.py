@@ -31,12 +31,12 @@ FIRST_INTERIM = 8
 """Rounds before precision is first judged; it is judged again at each doubling."""
 
 
-PATIENCE = 10
-"""How many budgets to wait for a round that nothing disturbed, before giving the workload up."""
+MOST_BUDGETS = 10
+"""For how many budgets to wait for a valid round before giving the workload up."""
 
 
 class Watch(Protocol):
-    """Looks at the machine between rounds."""
+    """Reads the state of the machine between rounds."""
 
     def begin(self) -> None:
         """A round begins now."""
@@ -171,7 +171,7 @@ class Sampler:
     def _spent(self, began: int, *, kept: bool) -> bool:
         """Whether the budget is; it is stretched while there is no round that can be used."""
         spent_s = (self.clock.wall_ns() - began) * NS
-        if not kept and spent_s >= PATIENCE * self.limits.budget_s:
+        if not kept and spent_s >= MOST_BUDGETS * self.limits.budget_s:
             raise RuntimeError("every round was invalid: the machine slept, or its clock was set")
         return kept and spent_s >= self.limits.budget_s
 

@@ -108,13 +108,13 @@ def test_the_study_sets_the_gate_beside_the_rule_on_means(page):
 
 
 def test_the_study_shows_both_clocks_and_the_coverage(page):
-    """The judged clock comes first; each has its table, its coverage and equal sides' mean."""
+    """The judged clock comes first; each has its table, its coverage and identical sides' mean."""
     wall, cpu = page.index("## By wall seconds"), page.index("## By CPU seconds")
     assert wall < cpu
     covered = [float(found) for found in re.findall(r"contains 1 in ([\d.]+)%", page)]
     assert len(covered) == 2
     assert all(93 <= one <= 97 for one in covered)
-    assert page.count("All 160 pairs of equal sides together: ratio ") == 2
+    assert page.count("All 160 pairs of identical sides together: ratio ") == 2
 
 
 def test_a_study_that_has_just_begun_is_shown_without_figures(monkeypatch):
@@ -141,7 +141,9 @@ def test_the_spread_of_all_pairs_is_that_of_one():
 
 def test_the_study_counts_its_real_gate_runs(page):
     """Red runs, those for the right case, and the median time."""
-    words = "1 real gate runs, equal sides, by wall seconds: 0 red; 0 with an unknown; 3.0 minutes"
+    words = (
+        "1 real gate runs, identical sides, by wall seconds: 0 red; 0 with an unknown; 3.0 minutes"
+    )
     assert words in page
     assert "one case 5% slower, by wall seconds: 1 red, 1 of them for the slowed case" in page
 

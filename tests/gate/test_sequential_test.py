@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from bench.compare.findings import Verdict
-from bench.gate.sequential_test import LOOKS, PRIOR_SD, CaseTest, ratio_interval, spread
+from bench.gate.sequential_test import ANALYSES, PRIOR_SD, CaseTest, spread, t_interval
 from bench.gate.simulate import gate_run, share
 
 THRESHOLD = 0.05
@@ -75,13 +75,13 @@ def test_noise_beyond_the_promise_makes_unknown_not_wrong():
 def test_equal_sides_are_soon_cleared():
     """At the noise that was measured, half of the gate runs need no more than the second look."""
     runs = gate_runs("normal, 1.5 %", [0.0] * CASES)
-    assert np.median([r.pairs for r in runs]) <= LOOKS[1]
+    assert np.median([r.pairs for r in runs]) <= ANALYSES[1]
 
 
 def test_intervals_cover_the_truth_as_often_as_they_say():
     """95 % of the intervals over a fixed number of pairs contain 1."""
     rng = np.random.default_rng(1)
-    bounds = [ratio_interval(rng.normal(0, 0.015, 5).tolist()) for _ in range(TRIALS)]
+    bounds = [t_interval(rng.normal(0, 0.015, 5).tolist()) for _ in range(TRIALS)]
     assert 0.93 <= np.mean([low <= 1 <= high for _, low, high in bounds]) <= 0.97
 
 
@@ -101,7 +101,7 @@ def test_a_suspect_is_acquitted_by_fresh_pairs():
     while test.verdict is None:
         test.add(0.001)
     assert test.verdict is Verdict.WITHIN_NOISE
-    assert len(test.fresh) in LOOKS
+    assert len(test.fresh) in ANALYSES
 
 
 def test_a_suspect_is_confirmed_by_fresh_pairs_alone():
@@ -112,7 +112,7 @@ def test_a_suspect_is_confirmed_by_fresh_pairs_alone():
     while test.verdict is None:
         test.add(0.04)
     assert test.verdict is Verdict.SLOWER
-    assert len(test.fresh) in LOOKS
+    assert len(test.fresh) in ANALYSES
     assert test.pairs == 3 + len(test.fresh)
 
 
@@ -127,18 +127,18 @@ def test_a_clear_improvement_is_faster():
 def test_wild_pairs_end_unknown_and_say_how_many_more():
     """When the last planned look does not decide, the rule does not guess."""
     test = CaseTest(THRESHOLD, CASES)
-    for i in range(LOOKS[-1]):
+    for i in range(ANALYSES[-1]):
         assert test.verdict is None
         test.add(0.5 if i % 2 else -0.5)
     assert test.verdict is Verdict.UNKNOWN
-    assert test.more() > LOOKS[-1]
+    assert test.more() > ANALYSES[-1]
 
 
 @pytest.mark.parametrize("taken", [5, 14, 21, 46])
 def test_more_pairs_reach_to_the_next_look(taken):
     """Between looks no verdict comes, however near it is."""
     test = CaseTest(THRESHOLD, CASES, screen=[0.02, 0.03] * (taken // 2) + [0.025] * (taken % 2))
-    assert taken + test.more() in LOOKS
+    assert taken + test.more() in ANALYSES
 
 
 def test_more_cases_ask_for_more_confirmation():
@@ -163,7 +163,7 @@ def test_fresh_pairs_that_never_agree_end_unknown():
     while test.verdict is None:
         test.add(0.03 + (0.4 if test.pairs % 2 else -0.4))
     assert test.verdict is Verdict.UNKNOWN
-    assert len(test.fresh) == LOOKS[-1]
+    assert len(test.fresh) == ANALYSES[-1]
     assert test.more() > 0
 
 
@@ -173,7 +173,7 @@ def test_a_great_slowdown_is_confirmed_in_great_noise():
     while test.verdict is None:
         test.add(0.5 + (0.15 if test.pairs % 2 else -0.15))
     assert test.verdict is Verdict.SLOWER
-    assert len(test.fresh) <= LOOKS[2]
+    assert len(test.fresh) <= ANALYSES[2]
 
 
 def test_what_was_measured_before_counts_until_pairs_refute_it():

@@ -234,12 +234,12 @@ def test_a_quota_is_told_from_heat(tmp_path):
     [({}, "finds nothing to mend"), ({"cpu_hz": 3e9}, "neither governor nor turbo can be set")],
 )
 def test_a_remedy_that_this_machine_does_not_have_is_not_named(tmp_path, disturbed, words):
-    """Where nothing can be set, more repeats are what is left."""
+    """Where nothing can be set, more processes are what is left."""
     run = a_run(tmp_path, WILD, **disturbed)
     (text,) = noise.warnings(run, stats.summarise(run), doctor(tmp_path))
     assert words in text
     assert "sudo" not in text
-    assert "more --repeats narrow the intervals" in text
+    assert "more --processes narrow the intervals" in text
 
 
 def test_what_a_gpu_told_between_rounds_stands_in_the_table(tmp_path):
@@ -270,8 +270,8 @@ def test_warnings_are_renewed_not_heaped(tmp_path):
     """A resumed run says how it is now, and keeps what others said."""
     run = a_run(tmp_path, WILD)
     summary = stats.summarise(run)
-    once = noise.renew(["something else"], run, summary)
-    assert noise.renew(once, run, summary) == once
+    once = noise.refresh(["something else"], run, summary)
+    assert noise.refresh(once, run, summary) == once
     assert once[0] == "something else"
 
 

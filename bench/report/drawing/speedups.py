@@ -25,12 +25,12 @@ def of_one_workload(view: View, context: Context, *, threads: bool) -> list[Spee
     return [g for g in found if (g.workload.batch_size, g.workload.seq_len) == chosen]
 
 
-def shown(gain: SpeedUp) -> str:
+def shown(speedup: SpeedUp) -> str:
     """How many times as fast, to the digits that the interval supports."""
-    return times(gain.speed, gain.low, gain.high)
+    return times(speedup.speed, speedup.low, speedup.high)
 
 
-def where(gain: SpeedUp) -> str:
+def where(speedup: SpeedUp) -> str:
     """The workload of a speed-up, and what else is set."""
-    text = workload_text(gain.workload.batch_size, gain.workload.seq_len)
-    return ", ".join(filter(None, (text, gain.setting)))
+    text = workload_text(speedup.workload.batch_size, speedup.workload.seq_len)
+    return ", ".join(filter(None, (text, speedup.setting)))

@@ -22,12 +22,13 @@ def draw(view: View, context: Context) -> Drawn | None:
     labels = list(dict.fromkeys(g.label for g in found))
     models = [m for m in view.models if m in {g.model for g in found}]
     figure, (axes,) = canvas.new(1.4 + ROW * len(labels) * max(len(models), 1))
-    for gain in found:
-        spread = 0.5 * (models.index(gain.model) - (len(models) - 1) / 2) / len(models)
-        place, bounds = labels.index(gain.label) + spread, (gain.speed, gain.low, gain.high)
-        marks, name = look.marks(gain.model), view.labels[gain.model]
+    for one in found:
+        spread = 0.5 * (models.index(one.model) - (len(models) - 1) / 2) / len(models)
+        place = labels.index(one.label) + spread
+        bounds = (one.speed, one.low, one.high)
+        marks, name = look.marks(one.model), view.labels[one.model]
         end = canvas.ratio_bar(axes, place, bounds, marks, name)
-        canvas.beside(axes, end, place, shown(gain))
+        canvas.beside(axes, end, place, shown(one))
     values = [v for g in found for v in (g.speed, g.low, g.high) if v > 0]
     low, high = min(*values, 0.8) / 1.15, max(*values, 1.25) * 1.4
     rows = [text.replace(" compile-", "\ncompile-") for text in labels]

@@ -28,7 +28,7 @@ from bench.worker.monitor import Reading
 from bench.worker.session import Session
 
 BATCHES = 64
-"""Batches drawn in a repeat; rounds go through them in turn, and again."""
+"""Batches drawn in a process; rounds go through them in turn, and again."""
 QUANTILES = (0.5, 0.9, 1.0)
 """Of the lengths of all the text's sequences; 1.0 is the longest."""
 

@@ -23,6 +23,7 @@ from fakes import (
 )
 from hub import Hub, serving
 from hypothesis import settings
+from worker_server import ALLOCATOR
 from worker_server import serving as serving_workers
 
 from bench.core.suite import Sampling
@@ -141,13 +142,16 @@ def bench(environment, tmp_path) -> Bench:
 
 
 @pytest.fixture
-def share_workers(request, monkeypatch) -> None:
-    """Let the commands of a module have their workers forked by the session's server.
+def one_allocator(monkeypatch) -> None:
+    """The allocator as the session's server has it, for workers of every kind."""
+    for name, value in ALLOCATOR.items():
+        monkeypatch.setenv(name, value)
 
-    A test that is marked `fresh` has processes of its own.
-    """
-    if request.node.get_closest_marker("fresh") is None:
-        monkeypatch.setenv(SHARED, request.getfixturevalue("worker_server"))
+
+@pytest.fixture
+def share_workers(worker_server, one_allocator, monkeypatch) -> None:  # noqa: ARG001
+    """Let the commands of a test have their workers forked by the session's server."""
+    monkeypatch.setenv(SHARED, worker_server)
 
 
 @pytest.fixture(scope="session")
@@ -158,7 +162,7 @@ def worker_server(tmp_path_factory) -> Iterator[str]:
 
 
 @pytest.fixture
-def forks(worker_server) -> Iterator[ServerLauncher]:
+def forks(worker_server, one_allocator) -> Iterator[ServerLauncher]:  # noqa: ARG001 - see there
     """A launcher whose workers are forks, but for those that must start as a process."""
     with closing(ServerLauncher((worker_server,) if worker_server else ())) as launcher:
         yield launcher

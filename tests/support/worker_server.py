@@ -17,6 +17,13 @@ from pathlib import Path
 from bench.runner.process import worker_environment
 from bench.runner.server import Server
 
+ALLOCATOR = {
+    "MALLOC_MMAP_THRESHOLD_": str(128 * 1024),
+    "MALLOC_MMAP_MAX_": str(2**16),
+    "MALLOC_TRIM_THRESHOLD_": str(128 * 1024),
+}
+"""What is set for workers of every kind, so that one server does for all: glibc's own values."""
+
 
 @contextmanager
 def serving(directory: Path, *threads: int) -> Iterator[str]:
@@ -27,5 +34,6 @@ def serving(directory: Path, *threads: int) -> Iterator[str]:
     with ExitStack() as stack:
         paths = [str(directory / f"workers-{number}") for number in threads]
         for number, path in zip(threads, paths, strict=True):
-            stack.enter_context(closing(Server.start(path, worker_environment(number))))
+            environment = {**worker_environment(number), **ALLOCATOR}
+            stack.enter_context(closing(Server.start(path, environment)))
         yield os.pathsep.join(paths)

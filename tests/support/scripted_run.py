@@ -120,7 +120,7 @@ def incomplete(run: records.Run) -> list[str]:
     for case in CASES:
         if closed.get(case.id) != "ok":
             found.append(f"{case.id} is {closed.get(case.id, 'missing')}")
-        processes = {STATIC: 1, MEMORY: 2}.get(case.measure, REPEATS)
+        processes = REPEATS if case.measure is FORWARD else 1
         wanted = [(run.measurements, "case", case.id, 1)]
         if case.measure is FORWARD:
             wanted.append((run.samples, "case", case.id, ROUNDS + 1))

@@ -17,7 +17,7 @@ from bench.core.measures.cold_start import COLD_START
 from bench.core.measures.memory import MEMORY
 from bench.core.measures.static import STATIC
 from bench.plan.orders import encode
-from bench.plan.serving import start_key
+from bench.plan.serving import SHARED, start_key
 from bench.runner import process
 from bench.runner import server as serving
 from bench.runner.process import worker_environment
@@ -195,6 +195,16 @@ def test_where_there_is_no_server_a_fresh_process_does_it(monkeypatch, tmp_path)
     nobody = ServerLauncher((str(tmp_path / "nobody"),))
     with pytest.raises(SpawnedError):
         list(nobody.run(job(pair(measure=STATIC)), PATIENCE_S))
+
+
+def test_commands_find_servers_that_run_in_their_environment(monkeypatch):
+    """Several are tried in turn, since each serves one set of variables."""
+    monkeypatch.setenv(SHARED, os.pathsep.join(["/one", "/two"]))
+    serving.launcher.cache_clear()
+    assert serving.launcher().shared == ("/one", "/two")
+    monkeypatch.delenv(SHARED)
+    serving.launcher.cache_clear()
+    assert serving.launcher().shared == ()
 
 
 OWNER = """

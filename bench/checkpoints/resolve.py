@@ -41,7 +41,7 @@ def resolve(
 ) -> tuple[Checkpoint | None, str]:
     """Find the checkpoint to load, or None and the reason why random weights are to be used.
 
-    `note` is told in one line what is downloaded. Raises UsageError when pretrained weights are
+    `note` gets one line on what is downloaded. Raises UsageError when pretrained weights are
     asked for and cannot be had, or when a model without published architecture facts has no
     checkpoint.
     """

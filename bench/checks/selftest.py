@@ -66,7 +66,7 @@ def main(device: str = "cpu") -> int:
     out.print(table)
     if failed:
         out.print(
-            "A check can fail because the machine was disturbed: run it again when it is quiet. "
+            "A check can fail because the machine was busy: run it again when it is idle. "
             "One that fails every time means that results from this machine cannot be trusted."
         )
     return int(failed > 0)

@@ -25,24 +25,22 @@ verbs = typer.Typer()
 CheckedModels = Annotated[
     list[str],
     typer.Option(
-        "--model", help="Registry name, directory, or module:function of yours; repeatable."
+        "--model", help="Registry name, directory, or your own module:function; repeatable."
     ),
 ]
 ClockName = Annotated[
     Optional[JudgedClock],  # noqa: UP045
-    typer.Option(
-        "--clock", help="Seconds to judge; cpu on one CPU thread, else wall, when not given."
-    ),
+    typer.Option("--clock", help="Seconds to judge; default: cpu on one CPU thread, else wall."),
 ]
 SideTimeout = Annotated[
     float,
-    typer.Option("--timeout", help="Seconds of silence after which a side is given up."),
+    typer.Option("--timeout", help="Seconds without output after which a side is stopped."),
 ]
 Threshold = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option(
         "--threshold",
-        help="Smallest change that matters (5%, 0.05); else [tool.bench] in pyproject.toml, or 5%.",
+        help="Smallest change that matters (5%, 0.05); default: [tool.bench] in pyproject.toml, or 5%.",
     ),
 ]
 OutputFormat = Annotated[
@@ -70,9 +68,12 @@ def _progress() -> TerminalDisplay:
 @verbs.command()
 def baseline(
     run: Annotated[Path, typer.Argument(help="A finished run.")],
-    name: Annotated[str, typer.Option(help="What to call it.")],
+    name: Annotated[str, typer.Option(help="Name of the baseline.")],
 ) -> None:
-    """Keep the small files of a run under results/baselines/NAME, to commit them."""
+    """Keep a run as a baseline: its small files, to commit.
+
+    They go to results/baselines/NAME.
+    """
     from bench.compare import baselines
     from bench.terminal.progress import console
 
@@ -112,7 +113,10 @@ def check(
     seed: Annotated[int, typer.Option(help="Seed of inputs and of the order in rounds.")] = 0,
     form: OutputFormat = Format.TABLE,
 ) -> None:
-    """Gate a change. Exit codes: 0 nothing worse, 1 a regression, 2 bad input, 3 not measured."""
+    """Gate a change: exact figures, or time against another tree.
+
+    Exit codes: 0 nothing worse, 1 a regression, 2 bad input, 3 not measured.
+    """
     from bench.compare.findings import joined
     from bench.compare.formats import show
     from bench.compare.thresholds import read
@@ -155,13 +159,13 @@ def check(
 @verbs.command()
 def noise(
     context: typer.Context,
-    pairs: Annotated[int, typer.Option(help="Process pairs of identical sides.")] = 6,
+    pairs: Annotated[int, typer.Option(help="Process pairs, the same code on both sides.")] = 6,
     study: Annotated[  # noqa: FBT002 - a flag
         bool,
         typer.Option(
             "--study",
-            help="Instead: check the gate's promises with injected slowdowns (hours; goes on "
-            "where it was interrupted).",
+            help="Instead: check the gate's promises with injected slowdowns (hours; an "
+            "interrupted study continues).",
         ),
     ] = False,
     recorded: Annotated[
@@ -181,7 +185,10 @@ def noise(
     timeout: SideTimeout = 300.0,
     seed: Annotated[int, typer.Option(help="Seed of inputs and of the order in rounds.")] = 0,
 ) -> None:
-    """Time identical sides here: the smallest regression this machine can gate on, and in what time."""
+    """Find the smallest regression this machine can gate on.
+
+    Also shows how long a gate run then takes.
+    """
     if recorded is not None:
         idle = {param.name for param in context.command.params} - {"recorded", "clock", "seed"}
         _refuse_idle(context, idle, "with --recorded")
@@ -252,11 +259,14 @@ def _study(
 @verbs.command()
 def compare(
     baseline: Annotated[str, typer.Argument(help="A run's directory or a baseline's name.")],
-    candidate: Annotated[str, typer.Argument(help="Likewise.")],
+    candidate: Annotated[str, typer.Argument(help="A run's directory or a baseline's name.")],
     threshold: Threshold = None,
     form: OutputFormat = Format.TABLE,
 ) -> None:
-    """Compare two stored runs: exact figures, seconds where comparable, and paired ratios."""
+    """Compare two stored runs.
+
+    Exact figures, seconds where comparable, and paired ratios.
+    """
     from bench.compare.baselines import find
     from bench.compare.formats import show
     from bench.compare.judgement import compare as compare_figures
@@ -272,7 +282,7 @@ def history(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Directories of runs.")],
     metric: Annotated[str, typer.Option(help="A metric, as in summary.csv.")] = "latency",
 ) -> None:
-    """Show the course of a metric over runs, and where it changed for good."""
+    """Show a metric over many runs, and where it changed for good."""
     from rich.table import Table
 
     from bench.compare.formats import readable, scaled

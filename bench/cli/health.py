@@ -18,11 +18,14 @@ def selftest(
     coverage: Annotated[  # noqa: FBT002 - typer makes a flag of it
         bool,
         typer.Option(
-            "--coverage", help="Simulate runs on recorded noise instead: how often are we right?"
+            "--coverage", help="Simulate on recorded noise how often intervals are right, instead."
         ),
     ] = False,
 ) -> None:
-    """Measure the harness: overhead, a known delay, a known allocation, an A/A test on --device."""
+    """Check the harness against known values.
+
+    Its overhead, a known delay, a known allocation, and an A/A test on --device.
+    """
     if coverage:
         from bench.checks import coverage as simulation
 
@@ -39,7 +42,10 @@ def crosscheck(
     device: Device = "cpu",
     threads: Threads = None,
 ) -> None:
-    """Compare our times of every variant with other timers': torch's; on CUDA events, do_bench."""
+    """Compare our times of every variant with other timers.
+
+    torch's own timer; on CUDA a plain loop of events and Triton's do_bench.
+    """
     from bench.checks import crosscheck as checks
 
     raise typer.Exit(checks.main(tuple(model), device, wanted_threads(threads)))
@@ -47,7 +53,7 @@ def crosscheck(
 
 @verbs.command()
 def doctor() -> None:
-    """Show what on this machine will hurt a measurement, and the command that fixes it."""
+    """Show what will disturb a measurement here, and the fix."""
     from rich.table import Table
 
     from bench.machine.doctor import Doctor

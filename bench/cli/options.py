@@ -24,11 +24,11 @@ BatchSizes = Annotated[
 SeqLens = Annotated[list[int], typer.Option("--seq-len", help="Tokens per sequence; repeatable.")]
 Threads = Annotated[
     Optional[int],  # noqa: UP045
-    typer.Option("--threads", help="CPU threads of a forward; all physical cores when not given."),
+    typer.Option("--threads", help="CPU threads of a forward; default: all physical cores."),
 ]
 Names = Annotated[
     Optional[list[str]],  # noqa: UP045 - typer needs it spelled so on Python 3.10
-    typer.Argument(metavar="[SUITE]...", help="Suites to run; the usual ones when none is named."),
+    typer.Argument(metavar="[SUITE]...", help="Suites to run; default: the usual ones."),
 ]
 ProfileName = Annotated[str, typer.Option("--profile", help="quick (minutes) or full (hours).")]
 Models = Annotated[
@@ -41,23 +41,23 @@ Devices = Annotated[
     list[str],
     typer.Option(
         "--device",
-        help="cpu, cuda or cuda:N; repeatable. All there are when not given (`list`: cpu).",
+        help="cpu, cuda or cuda:N; repeatable. Default: all devices (`list`: cpu).",
     ),
 ]
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
 WeightsKind = Annotated[
-    Weights, typer.Option(help="pretrained, random, or auto: pretrained where they can be had.")
+    Weights, typer.Option(help="pretrained, random, or auto: pretrained if available.")
 ]
 MemoryLimit = Annotated[
     str,
     typer.Option(
         "--memory-limit",
-        help="For `capacity`: what must suffice, like 2GB or 500MiB (CPU: needed).",
+        help="For `capacity`: the memory to fit in, like 2GB or 500MiB (needed on the CPU).",
     ),
 ]
 TextFile = Annotated[
     Optional[Path],  # noqa: UP045
-    typer.Option(help="Measure on this text, a sequence a line, with each model's tokenizer."),
+    typer.Option(help="Measure on this text, one sequence a line, with each model's tokenizer."),
 ]
 Processes = Annotated[
     Optional[int],  # noqa: UP045 - see Names
@@ -69,7 +69,7 @@ Repeats = Annotated[
 ]
 Precision = Annotated[
     Optional[float],  # noqa: UP045
-    typer.Option("--precision", help="Stop when ratios are known to this fraction (0.02)."),
+    typer.Option("--precision", help="Stop when ratios are known to this fraction, like 0.02."),
 ]
 Budget = Annotated[
     Optional[float],  # noqa: UP045

@@ -20,10 +20,13 @@ def report(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run directories.")],
     output: Annotated[
         Optional[Path],  # noqa: UP045 - typer needs it spelled so on Python 3.10
-        typer.Option(help="The page's directory; reports/<run>+... when not given."),
+        typer.Option(help="The page's directory; default: reports/<run>+..."),
     ] = None,
 ) -> None:
-    """Make one self-contained page of one or several runs, from their CSV files alone."""
+    """Make one self-contained page of one or more runs.
+
+    It is made from their CSV files alone.
+    """
     from bench.report import write_report
 
     typer.echo(write_report(runs, output or REPORTS / page_name(runs)))
@@ -35,7 +38,7 @@ def plot(
     figure: Annotated[str, typer.Option(help=f"One of {', '.join(figure_names())}.")],
     output: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(help="Where the files go; reports/<run>/figures when not given."),
+        typer.Option(help="Where the files go; default: reports/<run>/figures."),
     ] = None,
 ) -> None:
     """Draw one figure of a run, as SVG and PNG."""

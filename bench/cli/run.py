@@ -20,26 +20,31 @@ def run(
     options: Options,
     revision: Annotated[
         str,
-        typer.Option(help="Commit, tag or branch of the checkpoints; the registry's when empty."),
+        typer.Option(help="Commit, tag or branch of the checkpoints; default: the registry's."),
     ] = "",
     seed: Annotated[int, typer.Option(help="Seed of inputs and of the order in rounds.")] = 0,
     allocator: Annotated[
         str,
-        typer.Option(help="steady: timed workers keep freed memory; system: as the system has it."),
+        typer.Option(
+            help="steady: timed workers keep freed memory; system: the system's own setting."
+        ),
     ] = "steady",
     timeout: Annotated[
-        float, typer.Option(help="Seconds of silence after which a worker is given up.")
+        float, typer.Option(help="Seconds without output after which a worker is stopped.")
     ] = 600.0,
     output: Annotated[
         Optional[Path],  # noqa: UP045 - typer needs it spelled so on Python 3.10
-        typer.Option(help="The run's directory; results/<time>-<id> when not given."),
+        typer.Option(help="The run's directory; default: results/<time>-<id>."),
     ] = None,
     resume: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(help="Finish this interrupted run; its own options are used again."),
+        typer.Option(help="Finish this interrupted run, with its own options."),
     ] = None,
 ) -> None:
-    """Measure the models side by side, print the answer, and write the CSV files and the page."""
+    """Measure the models side by side.
+
+    Prints a table, notes and the answer, and writes the CSV files and the page.
+    """
     from bench.cli import flow
 
     if resume is not None:
@@ -52,7 +57,7 @@ def run(
 @verbs.command("list")
 @with_plan
 def list_plan(options: Options) -> None:
-    """Show what `bench run` would do, by the options that decide it: cases, processes, time."""
+    """Show what `bench run` would do: cases, processes, time."""
     from bench.cli import flow
 
     flow.show_plan(replace(options, devices=options.devices or ("cpu",)))
@@ -67,13 +72,16 @@ def fetch(
         ),
     ] = None,
     revision: Annotated[
-        str, typer.Option(help="Commit, tag or branch; the registry's when empty.")
+        str, typer.Option(help="Commit, tag or branch; default: the registry's.")
     ] = "",
     check: Annotated[  # noqa: FBT002 - typer makes a flag of it
-        bool, typer.Option("--check", help="Verify cached copies instead, without any network.")
+        bool, typer.Option("--check", help="Verify cached copies instead, without a network.")
     ] = False,
 ) -> None:
-    """Download pretrained weights ahead of a run, and show what there is and where."""
+    """Download pretrained weights before a run.
+
+    Shows the commit, size, hash and place of each.
+    """
     from bench.checkpoints import fetch as checkpoints
     from bench.cli.flow import log
     from bench.plan.registry import pick_models

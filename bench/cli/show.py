@@ -14,7 +14,7 @@ def show(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run's directory or a baseline.")],
     notes: Annotated[bool, typer.Option("--notes", help="Print the notes in full.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
-    """Print the ending of a stored run again: table, notes and answer."""
+    """Print a run's table, notes and answer again."""
     from bench.compare import baselines
     from bench.core.paths import REPORTS
     from bench.runner.finalize import Outcome

@@ -58,11 +58,11 @@ def keep(run: Path, name: str, root: Path = BASELINES) -> tuple[Path, list[str]]
 def _refuse_others(directory: Path) -> None:
     """Only a baseline is replaced: a study, a whole run or anything else of that name stays."""
     if directory.is_symlink() or (directory.exists() and not directory.is_dir()):
-        raise UsageError(f"{directory} is no directory: remove it, or choose another --name")
+        raise UsageError(f"{directory} is not a directory: remove it, or choose another --name")
     others = {p.name for p in directory.iterdir()} - FILES if directory.exists() else ()
     if others:
         raise UsageError(
-            f"{directory} holds {min(others)}, so it is no baseline and would be lost: move it "
+            f"{directory} holds {min(others)}, so it is not a baseline and would be lost: move it "
             "away, or choose another --name"
         )
 

@@ -138,7 +138,7 @@ def as_percent(share: float) -> str:
 def joined(comparisons: Sequence[Comparison]) -> Comparison:
     """Several gates' findings as one comparison; what any of them promises holds for all.
 
-    A gate that compared nothing is told: beside another's findings it would not be seen.
+    A gate that compared nothing is reported: beside another's findings it would not be seen.
     """
     if len(comparisons) == 1:
         return comparisons[0]

@@ -16,7 +16,7 @@ from bench.core.metric import Better, Judged
 from bench.core.metrics import METRICS, metric
 
 SHARE_FACTS = frozenset({"python", "transformers"})
-"""What may differ between two fingerprints without changing how fast the matrix product is."""
+"""What may differ between two fingerprints without changing how fast the reference GEMM is."""
 PROCESSOR = frozenset({"cpu", "architecture", "cpu_capability", "gpus"})
 """Facts of a fingerprint between which ratios of models differ: each processor has its own balance
 of arithmetic and bandwidth, and models lean on the two differently."""
@@ -25,8 +25,8 @@ ADVICE = (
     "fails nothing; bench check --against measures both sides in turn"
 )
 OF_LOAD = (
-    "its share of the matrix product's speed stayed: the machine's load, or a wait in the code; "
-    "bench check --against tells them apart"
+    "its share of the reference GEMM's speed stayed: the machine's load, or a wait in the code; "
+    "bench check --against shows which"
 )
 
 

@@ -114,7 +114,7 @@ def group_of(case_id: str) -> str:
 
 
 def compares_threads(case_id: str, threads: int) -> bool:
-    """Whether its number of threads tells a case from the others of its group."""
+    """Whether its number of threads distinguishes a case from the others of its group."""
     return f"{COMPARED}t{threads}" in case_id.split("/")
 
 

@@ -36,7 +36,7 @@ STATIC, MEMORY, START = (static.STATIC,), (memory.MEMORY,), (cold_start.COLD_STA
 FORWARD, TEXT = (forward.FORWARD,), (text.TEXT,)
 TIMED, WEIGHED = FORWARD + TEXT, STATIC + MEMORY
 PEAK = "Peak memory"
-"""The headline of the most memory that a forward needed, whichever way the device tells it."""
+"""The headline of the most memory that a forward needed, whichever way the device reports it."""
 
 
 def _by_name(metrics: Iterable[Metric]) -> dict[str, Metric]:

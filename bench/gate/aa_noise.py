@@ -29,7 +29,7 @@ from bench.results import store as records
 
 THRESHOLDS = (0.01, 0.02, 0.03, 0.05, 0.075, 0.10, 0.15, 0.20, 0.30, 0.50)
 TRIALS = 400
-"""Simulated gate runs per threshold: enough to tell 95 % from 90 %."""
+"""Simulated gate runs per threshold: enough to separate 95 % from 90 %."""
 LEAST_PAIRS = 3
 MOST_ALARMS, LEAST_FOUND = 0.01, 0.95
 MINUTE = 60.0

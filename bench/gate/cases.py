@@ -74,7 +74,7 @@ class Timed:
     model: Model | None = None
 
     def order(self, environment: Environment, extra_units: int = 0) -> dict[str, Any]:
-        """The case as a side is told of it (see bench/gate/side_process.py)."""
+        """The case as it is sent to a side (see bench/gate/side_process.py)."""
         return {**self.facts, "build": self._build(environment), "extra_units": extra_units}
 
     def _build(self, environment: Environment) -> dict[str, Any]:

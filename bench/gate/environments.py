@@ -82,7 +82,7 @@ def _check_python(against: str, program: Path) -> None:
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         said = str(error)
     if said not in ("True", "False"):
-        raise UsageError(f"--against is {against!r}: that program is no Python interpreter")
+        raise UsageError(f"--against is {against!r}: that program is not a Python interpreter")
     if said == "False":
         raise UsageError(f"--against is {against!r}: that Python is older than 3.10")
 
@@ -222,7 +222,7 @@ def _requirements(tree: Path) -> list[str]:
     wanted = tree / "requirements.txt"
     if wanted.is_file():
         return [*chosen, "-r", str(wanted)]
-    raise UsageError(f"{tree} says nowhere what it needs: add a pyproject.toml or requirements.txt")
+    raise UsageError(f"{tree} names no dependencies: add a pyproject.toml or requirements.txt")
 
 
 def _do(command: list[Any]) -> None:

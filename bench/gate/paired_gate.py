@@ -224,7 +224,7 @@ def _told(known: _Evidence, verdict: Verdict, pair_s: float, clock: JudgedClock)
         minutes = math.ceil(more * pair_s / MINUTE)
         # The test itself gave up, or there was no time for it to go on.
         way = REMEDY if test.verdict is verdict else f"add {minutes} min to --max-time"
-        parts.append(f"about {more} more pairs would tell: {way}")
+        parts.append(f"about {more} more pairs would decide: {way}")
     return "; ".join(parts)
 
 

@@ -78,7 +78,7 @@ def sample(
             last = side
             if count == compared:
                 outputs[side] = pair.outputs(side, case)
-            # Time in which a forward waited for its core tells nothing of it.
+            # Time in which a forward waited for its core says nothing about it.
             ran_s += sum(min(wall, cpu) for wall, cpu in took)
         if count == compared and not found.difference:
             found.difference = difference(outputs[Side.BASELINE], outputs[Side.CANDIDATE])

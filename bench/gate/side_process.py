@@ -1,4 +1,4 @@
-"""One side of a paired comparison: a process that loads modules and runs forwards when told to.
+"""One side of a paired comparison: a process that loads modules and runs forwards on request.
 
 Run as a script by whatever interpreter the side has, so it needs torch and transformers, and no
 other part of this project. JSON lines come in on stdin, an order first and then commands; JSON

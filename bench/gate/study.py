@@ -210,7 +210,7 @@ def unit_share(case: str, shares: Sequence[float]) -> float:
 def opening(pairs: pd.DataFrame, victim: str, number: int) -> list[dict[str, Any]]:
     """What a gate run took of every case before its first analysis, as rows of the study's pairs.
 
-    Later pairs are only taken where these do not tell, so they are not like any other.
+    Later pairs are only taken where these do not decide, so they are not like any other.
     """
     first = pairs[pairs["pair"] <= ANALYSES[0]]
     numbered = first.assign(

@@ -66,7 +66,7 @@ class Gpu:
     def own_bytes(self) -> int | None:
         """Device memory of this very process, its CUDA context included.
 
-        None where the driver does not tell, or counts processes by numbers of another namespace
+        None where the driver does not report it, or numbers processes in another namespace
         (containers).
         """
         found = self._known("nvmlDeviceGetComputeRunningProcesses")
@@ -80,7 +80,7 @@ class Gpu:
     def _known(self, function: str, *constants: str) -> Any | None:
         """What a function of the library gives for this device and the named constants.
 
-        None where this device, driver or library does not have it or may not tell.
+        None where this device, driver or library does not have it or may not report it.
         """
         library = self.library
         try:
@@ -93,7 +93,7 @@ class Gpu:
 def known(library: Any, uuid: str) -> Gpu | None:
     """The GPU of a UUID, or its part (MIG), where the library has it.
 
-    torch writes UUIDs without NVML's prefix, which tells the two apart.
+    torch writes UUIDs without NVML's prefix, which distinguishes the two.
     """
     bare = uuid.removeprefix("GPU-").removeprefix("MIG-")
     try:

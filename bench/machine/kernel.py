@@ -1,4 +1,4 @@
-"""What the Linux kernel tells of a machine in its files, read below one root; unknown is None."""
+"""What the Linux kernel reports of a machine in its files, read below one root; unknown is None."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Kernel:
         return sorted(allowed)[:CPUS_READ]
 
     def physical_cores(self, cpus: Iterable[int]) -> int | None:
-        """On how many cores these CPUs are; None where the kernel does not tell of one of them."""
+        """On how many cores these CPUs are; None where the kernel does not report one of them."""
         found = {self.text(f"{CPUS}/cpu{cpu}/topology/thread_siblings_list") for cpu in cpus}
         return None if None in found else len(found)
 

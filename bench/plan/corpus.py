@@ -57,6 +57,6 @@ def read(path: Path) -> Text:
         raise UsageError(f"--text is {path}: not text (it holds zero bytes)")
     lines = [line.strip() for line in decoded.splitlines() if line.strip()]
     if not lines:
-        raise UsageError(f"--text is {path}: it has no line that is not blank")
+        raise UsageError(f"--text is {path}: it has only blank lines")
     step = -(-len(lines) // MOST_LINES)
     return Text(path.name, tuple(lines[::step]), hashlib.sha256(data).hexdigest())

@@ -52,7 +52,7 @@ def advice(view: View, context: Context, model: str, timed: pd.DataFrame) -> str
 
 
 def _peak_clause(view: View, context: Context, model: str) -> str:
-    """Peak memory at the usual workload and, where it tells another story, at the largest one."""
+    """Peak memory at the usual workload and, where it differs, at the largest one."""
     metric, row = peak_ratio(view, context, model)
     if row is None:
         return ""

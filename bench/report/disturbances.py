@@ -78,7 +78,7 @@ def in_words(view: View) -> list[str]:
 
 
 def _of_rounds(rounds: pd.DataFrame) -> list[list[str]]:
-    """Heat and clock frequency, where the machine told of them between rounds."""
+    """Heat and clock frequency, where the machine reported them between rounds."""
     found = []
     throttled, clock = rounds["throttled"].dropna(), rounds["cpu_hz"].dropna() / 1e9
     if len(throttled):
@@ -97,7 +97,7 @@ def _of_rounds(rounds: pd.DataFrame) -> list[list[str]]:
 
 
 def _of_gpu(rounds: pd.DataFrame) -> list[list[str]]:
-    """What NVML told of a GPU between rounds."""
+    """What NVML reported of a GPU between rounds."""
     found = []
     held = rounds.loc[rounds["gpu_throttle"] != "", "gpu_throttle"]
     clock, power = rounds["gpu_sm_hz"].dropna() / 1e9, rounds["gpu_power_w"].dropna()

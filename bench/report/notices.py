@@ -1,4 +1,4 @@
-"""What a reader must know first: random weights, what is missing, doubts about the numbers."""
+"""What a reader must know first: random weights, what is missing, failed sanity checks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def notices(views: list[View]) -> list[Notice]:
     """All notices of all runs; where there are several, each names the runs it is about."""
     found: dict[Notice, list[str]] = {}
     for view in views:
-        for part in (_weights, _state, _failed, _unfinished, _noise, _doubts):
+        for part in (_weights, _state, _failed, _unfinished, _noise, _sanity):
             for notice in part(view):
                 found.setdefault(notice, []).append(view.run.id)
     if len(views) == 1:
@@ -107,12 +107,12 @@ def sentence(text: str) -> str:
 
 def warnings_left(view: View) -> list[str]:
     """The run's warnings that no notice says already."""
-    told = (NOISY, DISCARDED, *RANDOM)
+    shown = (NOISY, DISCARDED, *RANDOM)
     return [
-        w for w in map(str, view.run.environment.get("warnings") or []) if not w.startswith(told)
+        w for w in map(str, view.run.environment.get("warnings") or []) if not w.startswith(shown)
     ]
 
 
-def _doubts(view: View) -> Iterator[Notice]:
+def _sanity(view: View) -> Iterator[Notice]:
     for text in view.analysis.sanity:
         yield Notice("doubt", "These numbers cannot all be right", text)

@@ -156,7 +156,7 @@ def _shares(usual: Any, fused: Any) -> str:
         return f"So about {share} % of its extra time is implementation; the rest is architecture."
     if fused.ratio >= usual.ratio:
         return "So its extra time is architecture: fusing takes none of it away."
-    return "The intervals overlap: this run cannot tell whether fusing takes any of it away."
+    return "The intervals overlap: this run cannot show whether fusing takes any of it away."
 
 
 def _memory(view: View, context: Context, model: str) -> Answer | None:

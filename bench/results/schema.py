@@ -63,7 +63,7 @@ SAMPLE = {
 }
 SAMPLES = {**BATCH, **SAMPLE}
 GEMM = {"group": "str", **PLACE, **SAMPLE}
-"""Every matrix product that was timed in the rounds of a group, to set its forwards against."""
+"""Every reference GEMM timed in the rounds of a group, to compare its forwards with."""
 MEASUREMENTS = {**BATCH, "metric": "str", "unit": "str", "value": "float"}
 ROUNDS = {
     "group": "str",

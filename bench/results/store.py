@@ -238,7 +238,7 @@ def read_environment(directory: Path) -> dict[str, Any]:
     try:
         check_environment(environment)
     except ValueError as error:
-        raise UsageError(f"{path} is not of this tool: {error}") from None
+        raise UsageError(f"{path} was not written by this tool: {error}") from None
     environment["run"]["plan"] = [_planned(row) for row in environment["run"]["plan"]]
     return environment
 

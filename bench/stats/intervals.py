@@ -80,7 +80,7 @@ def percentile_interval(
     """A percentile of all samples, with an interval that covers what processes differ by.
 
     It moves with the processes' own percentiles (Student's t on their logs) and, lying in the tail
-    of all of them together, with how far they are apart, of which few processes tell little: the
+    of all of them together, with how far they are apart, which few processes do not determine: the
     delta method for a normal mixture. Never narrower than the order statistics of the samples. In
     simulations of 3 to 10 processes, normal and skewed, it holds the truth 89 to 99 times in 100;
     the order statistics alone, which take all samples for independent, 13 to 97.

@@ -42,7 +42,7 @@ class Centre:
 
     @property
     def variance(self) -> float:
-        """Of the median, as far as the rounds tell; one round tells nothing.
+        """Of the median, as far as the rounds show; one round shows nothing.
 
         From absolute deviations, since a stalled forward would rule their squares.
         """

@@ -44,7 +44,7 @@ class Evidence(Enum):
     COUNTED = "counted"
     """The same code gives the same value: no interval."""
     READ = "read"
-    """A peak of memory or a largest batch: one process tells it, more give it an interval."""
+    """A peak of memory or a largest batch: one process determines it, more give it an interval."""
     TIMED = "timed"
 
 

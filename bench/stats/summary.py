@@ -74,7 +74,7 @@ def _timed_rows(samples: pd.DataFrame, plan: pd.DataFrame) -> Iterator[Row]:
 def _medians(samples: pd.DataFrame, column: str) -> dict[str, Interval]:
     """The median of each case, from those of its processes.
 
-    A clock that is too coarse for a case tells of times of 0, which have no logs.
+    A clock that is too coarse for a case gives times of 0, which have no logs.
     """
     least = samples.groupby("case", sort=False)[column].min()
     coarse = samples["case"].isin(least[least <= 0].index)

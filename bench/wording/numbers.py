@@ -35,7 +35,7 @@ TOO_WIDE = 100
 MOST_DECIMALS = 6
 """Of a ratio whose interval does not ask for more."""
 FEW = 1.5
-"""Below so many times as much or as little, a difference of counts is told in percent."""
+"""Below so many times as much or as little, a difference of counts is written in percent."""
 
 
 def plain(text: str) -> str:
@@ -83,7 +83,7 @@ def decimals(low: float, high: float) -> int:
 
     As many as the width of the interval supports, at least two figures of the lower bound, and
     enough of them that an interval which leaves 1 out is seen to do so. An exact ratio has three
-    significant figures, and as many more as it takes to tell it from 1.
+    significant figures, and as many more as it takes to distinguish it from 1.
     """
     width = high - low
     if not math.isfinite(width) or (high > TOO_WIDE * low and low < high):

@@ -26,7 +26,7 @@ GRAPHS = (Compile.REDUCE_OVERHEAD.value, Compile.MAX_AUTOTUNE.value)
 PEAKS = ("peak_rss_bytes", "cuda_peak_allocated_bytes")
 """What a forward needed at most, on the CPU and on CUDA."""
 PROCESSES_OPTION = "--processes"
-"""How `bench run` is told the number of processes."""
+"""The option of `bench run` for the number of processes."""
 START_S = 10.0
 """Seconds to start a process, import the libraries and load two models."""
 MINUTE = 60.0
@@ -117,7 +117,7 @@ def _memory(rows: pd.DataFrame, subject: str, other: str) -> Iterator[str]:
 
 
 def _one_by_one(rows: pd.DataFrame, subject: str, other: str) -> Iterator[str]:
-    """What is told of each case by itself: largest batches and cold starts."""
+    """What is reported of each case by itself: largest batches and cold starts."""
     for row in rows[rows["metric"] == LARGEST].sort_values("seq_len").itertuples():
         yield (
             f"At {row.seq_len} tokens{setting(row)} the largest batch that fits is "

@@ -21,7 +21,7 @@ class Mark(NamedTuple):
 
 
 class Clock(Protocol):
-    """The seam for time: tests put a clock here that they turn by hand."""
+    """The seam for time: tests put a clock here that they advance manually."""
 
     def start(self) -> Mark:
         """The moment before a forward is begun."""

@@ -62,12 +62,12 @@ def load(
             trust_remote_code=False,
             local_files_only=True,
             dtype=dtype,
-            ignore_mismatched_sizes=True,  # told in one line below, not in a table
+            ignore_mismatched_sizes=True,  # reported in one line below, not in a table
             output_loading_info=True,
             **model.config,
         )
         if variant.head != Head.FEATURES:
-            # A head that the checkpoint has not is made up, with the seed; the encoder never is.
+            # A head that the checkpoint lacks is made with the seed; the encoder never is.
             encoder = f"{module.base_model_prefix}."
             info["missing_keys"] = [k for k in info["missing_keys"] if k.startswith(encoder)]
         check_complete(model, info)
@@ -107,7 +107,7 @@ def check_complete(model: Model, info: Mapping[str, Any]) -> None:
     if missing:
         raise BenchError(
             f"the checkpoint of {model.name} lacks {missing[0]}{_more(missing)}, which would be "
-            "made up; take a checkpoint of the whole encoder, or --weights random"
+            "random; take a checkpoint of the whole encoder, or --weights random"
         )
     if info["error_msgs"]:
         raise BenchError(

@@ -1,4 +1,4 @@
-"""What disturbs a measurement: read between rounds, never inside one; suspended rounds are told.
+"""What disturbs a measurement: read between rounds, never inside; suspended rounds are reported.
 
 A reading takes the kernel's counters of this machine and process. It costs some 0.1 ms, once a
 round, outside every timed forward; `bench selftest` measures it.
@@ -35,7 +35,7 @@ class Reading:
 
     @classmethod
     def now(cls, kernel: Kernel | None = None) -> Reading:
-        """Read the counters; None stands for what this system does not tell."""
+        """Read the counters; None stands for what this system does not report."""
         kernel = kernel or Kernel()
         usage = _usage()
         return cls(

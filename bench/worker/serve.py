@@ -163,7 +163,7 @@ class _Server:
             os.environ.clear()
             os.environ.update(environment)
             self.work()
-        except BaseException:  # noqa: BLE001 - its end is all that is left to tell
+        except BaseException:  # noqa: BLE001 - its end is all that is left to report
             traceback.print_exc()
         os._exit(1)
 

@@ -56,7 +56,7 @@ def test_what_is_no_baseline_is_not_replaced(tmp_path, held):
         run = tmp_path / "run"
         (kept / "main" / held).mkdir(parents=True)
     write_run(run, [case()])
-    with pytest.raises(UsageError, match=f"holds {held}, so it is no baseline"):
+    with pytest.raises(UsageError, match=f"holds {held}, so it is not a baseline"):
         baseline.keep(run, "main", kept)
     assert (kept / "main" / held).exists()
     assert records.read_run(run)

@@ -107,7 +107,7 @@ def test_one_process_has_no_bounds():
 
 
 def shares(tmp_path, old, new, **facts):
-    """The verdict on a share of the matrix product's speed, given its values in each process."""
+    """The verdict on a share of the reference GEMM's speed, given its values in each process."""
     one = case()
     for name, values in {"old": old, "new": new}.items():
         measured = {one.id: {"gemm_share": values}}

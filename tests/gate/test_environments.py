@@ -86,8 +86,8 @@ def test_what_is_neither_interpreter_nor_ref_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("#!/bin/sh\necho a file\n", "that program is no Python interpreter"),
-        ("no program at all", "that program is no Python interpreter"),
+        ("#!/bin/sh\necho a file\n", "that program is not a Python interpreter"),
+        ("no program at all", "that program is not a Python interpreter"),
         ("#!/bin/sh\necho False\n", "that Python is older than 3.10"),
     ],
 )
@@ -134,7 +134,7 @@ def test_what_installs_nothing_decides_no_environment(tmp_path):
 
 def test_a_tree_of_any_builder_can_be_installed(tmp_path):
     """Poetry names its dependencies where pip does not look; its builder tells pip."""
-    with pytest.raises(UsageError, match="says nowhere"):
+    with pytest.raises(UsageError, match="names no dependencies"):
         environments._requirements(tmp_path)
     text = '[build-system]\nrequires = ["poetry-core"]\n[tool.poetry.dependencies]\ntorch = "2"\n'
     (tmp_path / "pyproject.toml").write_text(text, encoding="utf-8")

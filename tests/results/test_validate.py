@@ -81,7 +81,9 @@ def test_an_environment_that_a_hand_has_changed_is_refused_where_it_is_used(writ
     place = environment if "time_spent" in change else environment["run"]
     place |= change
     writer.write_environment(environment)
-    with pytest.raises(UsageError, match=rf"environment\.json is not of this tool: {words}"):
+    with pytest.raises(
+        UsageError, match=rf"environment\.json was not written by this tool: {words}"
+    ):
         records.read_run(writer.directory)
 
 

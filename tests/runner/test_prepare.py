@@ -171,7 +171,7 @@ def test_an_unusable_environment_is_refused(options, tmp_path, change):
     environment = json.loads(path.read_text())
     environment["run"] |= change
     path.write_text(json.dumps(environment))
-    with pytest.raises(UsageError, match=r"cannot be resumed|is not of this tool"):
+    with pytest.raises(UsageError, match=r"cannot be resumed|was not written by this tool"):
         restore(tmp_path / "run")
 
 

@@ -15,7 +15,7 @@ from bench.wording.numbers import fewer, ratio_text, significant
 LEAST = 3
 """Fewer models make no family."""
 SIZES = re.compile(r"-(tiny|mini|small|medium|base|large|xlarge|xxlarge)\b")
-"""What tells the sizes of a family apart in their names."""
+"""What distinguishes the sizes of a family in their names."""
 MILLION = 1e6
 ALIKE = 1.5
 """Times that are no further apart than this are about the same."""

@@ -26,7 +26,7 @@ RECOMPILATIONS = 10_000
 """Workloads times models that one process may compile: far more than any plan has."""
 
 COMPILED = "TORCHINDUCTOR_CACHE_DIR"
-"""The environment variable that tells torch where to keep what it compiled."""
+"""The environment variable that says to torch where to keep what it compiled."""
 
 KERNELS = "TRITON_CACHE_DIR"
 """The same for Triton. The first compilation of a process sets it, for all that follow."""

@@ -171,7 +171,7 @@ def settle(session: Session, case: Case, forwards: Iterable[Callable[[], object]
     """Run what is compiled, or runs on a device, one forward per shape, until it has its last form.
 
     What a first call compiles or sets up, and with CUDA graphs the second captures, is no part of
-    warming up, which ends after one long forward and tells how long a warm one takes; nor is it in
+    warming up, which ends after one long forward and shows how long a warm one takes; nor is it in
     a sample of a text, whose shapes come as rounds do.
     """
     compiled, has_device = case.variant.compile is not Compile.NONE, session.clock.has_device

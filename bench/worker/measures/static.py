@@ -28,7 +28,7 @@ PARTS = {
 }
 """Top-level module names of encoders and the part they are; all others are the encoder.
 
-ALBERT keeps its embedding projection inside the encoder, and it is told apart there too.
+ALBERT keeps its embedding projection inside the encoder, and it is separated there too.
 """
 HEAD = "head"
 """What stands beside the encoder in a model for a task, under whatever name."""

@@ -9,7 +9,7 @@ from compare_fakes import STEADY, compared, counts, finished_run, static
 from fakes import case, pair
 
 from bench.compare.findings import Verdict
-from bench.compare.judgement import ADVICE, compare, ratio_interval
+from bench.compare.judgement import ADVICE, compare, welch_interval
 from bench.compare.stored_runs import Value, read
 from bench.compare.thresholds import Thresholds
 from bench.results import store as records
@@ -94,7 +94,7 @@ def test_ratio_interval_is_welchs():
 
     half = 0.02 * t.ppf(0.975, 4)
     side = Value("c", "s", 1.0, math.exp(-half), math.exp(half), 5)
-    ratio, low, high = ratio_interval(side, side)
+    ratio, low, high = welch_interval(side, side)
     assert ratio == 1
     assert math.log(high) == pytest.approx(t.ppf(0.975, 8) * math.hypot(0.02, 0.02))
     assert low * high == pytest.approx(1)
@@ -103,7 +103,7 @@ def test_ratio_interval_is_welchs():
 def test_one_process_has_no_bounds():
     """A single process says nothing about how processes differ."""
     lone = Value("c", "s", 1.0, 0.9, 1.1, 1)
-    assert math.isnan(ratio_interval(lone, lone)[1])
+    assert math.isnan(welch_interval(lone, lone)[1])
 
 
 def shares(tmp_path, old, new, **facts):

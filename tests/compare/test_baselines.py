@@ -68,7 +68,7 @@ def test_a_baseline_of_the_name_of_a_file_is_refused(tmp_path):
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     for name in ("file", "link"):
-        with pytest.raises(UsageError, match="no directory"):
+        with pytest.raises(UsageError, match="not a directory"):
             baseline.keep(run, name, tmp_path)
 
 

@@ -65,7 +65,7 @@ def _headline(view: View, context: Context, model: str, timed: pd.DataFrame) -> 
     size = None if stored is None else judge_row(stored).relation
     speeds = Speeds.of(timed.itertuples())
     if speeds.overall is None and size is None:
-        return f"Nothing here tells {name} and {other} apart yet"
+        return f"Nothing here separates {name} from {other} yet"
     if size is None:
         return f"{name} {_SPEED_ALONE[speeds.overall]} {other}" if speeds.overall else ""
     word = {Relation.LESS: "the smaller model", Relation.MORE: "the larger model"}.get(

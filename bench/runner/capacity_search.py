@@ -44,7 +44,7 @@ def largest(fits: Callable[[int], bool], most: int = MOST) -> int:
 
 @dataclass
 class Search:
-    """Looks for the largest batch of one case; `job` is what a process that tries it is told."""
+    """Looks for the largest batch of one case; `job` is what a process that tries it gets."""
 
     launcher: Launcher
     job: Job

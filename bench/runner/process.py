@@ -165,7 +165,7 @@ def _send(process: Child, order: str) -> None:
     if process.stdin is not None:
         with suppress(
             BrokenPipeError, ValueError
-        ):  # it died at once, or was given up: its end tells
+        ):  # it died at once, or was given up: its end shows it
             process.stdin.write(order + "\n")
             process.stdin.flush()
 

@@ -187,7 +187,7 @@ class _Server:
                 _kill_family(pid)
 
     def _send(self, connection: socket.socket, reply: Begun | Refused | Exited) -> None:
-        with suppress(OSError):  # the command has gone, and is heard of next
+        with suppress(OSError):  # the command has gone, which is noticed next
             connection.send(json.dumps(to_plain(reply)).encode())
 
     def _end(self) -> NoReturn:

@@ -23,7 +23,7 @@ from bench.worker.session import Session
 
 KIB = 1024
 PROC = Path("/proc/self")
-"""What Linux tells of this process; some containers show only a part of it."""
+"""What Linux reports of this process; some containers show only a part of it."""
 
 
 def measure(session: Session) -> None:

@@ -74,7 +74,9 @@ def exact(baseline: Figures, candidate: Figures, keys: set[Key] | None = None) -
         elif status == Status.SKIPPED.value:
             yield Finding(case, "", Verdict.NEW, note=f"not in the baseline; skipped: {reason}")
         else:
-            yield Finding(case, "", Verdict.FAILED, note=f"new and {status}: {reason}")
+            yield Finding(
+                case, "", Verdict.FAILED, note=f"new and {status or 'unfinished'}: {reason}"
+            )
 
 
 def _one_case(

@@ -6,10 +6,11 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from bench.core.axes import AXIS_NAMES
-from bench.core.case import compares_threads
+from bench.core.axes import AXES, AXIS_NAMES, Variant
+from bench.core.case import COMPARED, compares_threads
 from bench.core.metric import Judged
 from bench.core.metrics import METRICS
 from bench.results import store as records
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 KEY = ("suite", "model", "device", *AXIS_NAMES, "batch_size", "seq_len")
 """What makes two cases of different runs the same case, whatever machine they ran on.
 
-The number of threads does where a suite compares such numbers.
+The number of threads does where a suite compares such numbers, and so do words of an id that stand
+for no axis of this version.
 """
 CHECKPOINT = "checkpoint_bytes"
 
@@ -122,6 +124,14 @@ def _values(
 
 
 def _key(row: Any) -> Key:
-    threads = int(row["threads"])
-    compared = threads if compares_threads(str(row["case"]), threads) else None
-    return (*(row[name] for name in KEY), compared)
+    case, threads = str(row["case"]), int(row["threads"])
+    compared = threads if compares_threads(case, threads) else None
+    return (*(row[name] for name in KEY), compared, *_unknown_words(case, row))
+
+
+def _unknown_words(case: str, row: Any) -> tuple[str, ...]:
+    """What an id says of axes that a later version of the tool added: it is another case."""
+    variant = Variant.of_row(SimpleNamespace(**{axis.name: row[axis.name] for axis in AXES}))
+    known = {*variant.compared, *variant.setting}
+    between = case.replace(COMPARED, "").split("/")[3:-3]  # suite, model, device; threads, b, s
+    return tuple(word for word in between if word not in known)

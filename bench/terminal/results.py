@@ -245,7 +245,7 @@ def _cells(section: Section, row: Any, ratio: Any | None) -> Row:
     """Value with its spread, ratio with its interval, and verdict."""
     value, exact = plain(quantity(row.value, row.unit)), METRICS[row.metric].exact
     if not exact:
-        value += plus_minus(row.value, row.low, row.high).rjust(6)
+        value += f" {plus_minus(row.value, row.low, row.high)}".rjust(6)
     if ratio is None:
         return (value, "", "")
     words = None if exact else section.words

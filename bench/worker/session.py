@@ -86,6 +86,10 @@ class Session:
         finally:
             self.spent[name] = self.spent.get(name, 0.0) + (time.perf_counter_ns() - began) * NS
 
+    def add_spent(self, name: str, seconds: Iterable[float]) -> None:
+        """Add what was measured otherwise to `spent[name]`."""
+        self.spent[name] = self.spent.get(name, 0.0) + sum(seconds)
+
     def each(self, measure: Callable[[Session, Case], dict[str, float]]) -> None:
         """Report what `measure` gives for each case of the job, or why it could not."""
         for case in self.job.cases:

@@ -14,6 +14,8 @@ from gate_fakes import real_pair, write_factory
 from bench.gate.outputs import difference
 from bench.gate.sides import Side, SideError
 
+pytestmark = pytest.mark.process
+
 
 def test_real_sides_run_each_their_own_code(tmp_path):
     """Workers of both sides live at once; each answers turns; one broken case is named."""
@@ -74,7 +76,6 @@ sys.path[:0] = {paths}
 from pathlib import Path
 from gate_fakes import real_pair
 
-pytestmark = pytest.mark.process
 real_pair(Path("."), Path("."), "make")
 """
 

@@ -15,9 +15,9 @@ from bench.plan.estimate import ENERGY_S
 from bench.plan.jobs import STARTED, start_stamp
 from bench.worker.clock import SystemClock
 from bench.worker.device import gpu_of
-from bench.worker.energy import per_forward_j
+from bench.worker.energy import energy, per_forward_j
 from bench.worker.measures.cold_start import measure as measure_cold_start
-from bench.worker.measures.forward import energy, sample
+from bench.worker.measures.forward import sample
 from bench.worker.measures.memory import measure as measure_memory
 from bench.worker.monitor import RoundWatch
 from bench.worker.session import Session

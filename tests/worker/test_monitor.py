@@ -231,7 +231,7 @@ def test_a_quota_is_told_from_heat(tmp_path):
 
 @pytest.mark.parametrize(
     ("disturbed", "words"),
-    [({}, "finds nothing to mend"), ({"cpu_hz": 3e9}, "neither governor nor turbo can be set")],
+    [({}, "finds nothing to fix"), ({"cpu_hz": 3e9}, "neither governor nor turbo can be set")],
 )
 def test_a_remedy_that_this_machine_does_not_have_is_not_named(tmp_path, disturbed, words):
     """Where nothing can be set, more processes are what is left."""

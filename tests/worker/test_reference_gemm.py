@@ -70,10 +70,10 @@ def test_the_reference_gemm_is_what_its_flops_say():
 
 
 def test_the_reference_gemm_stands_at_the_start_of_each_round(clock):
-    """A block of them in every round, after which each model's first forward is a switch."""
+    """A block of them in every round, after which each model's first short forward is a switch."""
     gemms = ReferenceGemm(clock.forward(0.01))
     sampler = Sampler(clock, random.Random(0), Limits(2.0, 0.0), reference=gemms)
-    samples = sampler.rounds({"a": clock.forward(0.1)}, {"a": 0.1})["a"]
+    samples = sampler.rounds({"a": clock.forward(0.02)}, {"a": 0.02})["a"]
     rounds = {t.round for t in samples}
     for number in rounds:
         block = [t for t in gemms.samples if t.round == number]

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from bench.core.axes import REFERENCE, Cache, Compile, Variant
+from bench.core.axes import REFERENCE, Compile, Variant
 from bench.core.case import Case, Compares, Workload
 from bench.core.events import Phase, Sample
 from bench.core.flops import forward_flops
@@ -19,7 +19,7 @@ from bench.worker import reference_gemm as gemm
 from bench.worker.backends.torch import compiling
 from bench.worker.declaration import declaration
 from bench.worker.device import gpu_of
-from bench.worker.energy import per_forward_j
+from bench.worker.energy import energy
 from bench.worker.engine import Engine, Inputs, module_outputs
 from bench.worker.l2_flush import flusher
 from bench.worker.loading import make_inputs
@@ -201,21 +201,6 @@ def with_threads(forward: Callable[[], Any], case: Case) -> Callable[[], Any]:
     return threaded
 
 
-def energy(session: Session, case: Case, forward: Callable[[], object]) -> dict[str, float]:
-    """Energy per sequence, where the device counts it; in the first process alone.
-
-    Not with a cold L2: what empties it takes energy of its own.
-    """
-    if case.variant.cache is Cache.COLD:
-        return {}
-    device = gpu_of(case.device)
-    if device is None or session.job.process > 1:
-        return {}
-    with torch.inference_mode(), session.spend("energy_s"):
-        found = per_forward_j(device, session.clock, forward)
-    return {} if found is None else {"energy_per_sequence": found / case.workload.batch_size}
-
-
 def share(
     session: Session, case: Case, found: list[Sample], gemms: list[Sample]
 ) -> dict[str, float]:
@@ -257,21 +242,8 @@ def sample(
         any(declaration(case.variant.backend).slow_switch for case in cases),
         flushes,
     )
-    forwards: dict[str, Callable[[], object]] = {}
-    warm: dict[str, list[Sample]] = {}
     with torch.inference_mode():
-        for case in cases:
-            try:
-                forward = prepare(case)
-                if (flush := flusher(case)) is not None:
-                    flushes[case.id] = flush
-                with session.spend("timed_s"):
-                    again = key_of(case) in session.warm
-                    warm[case.id] = sampler.warm_up(case.id, forward, again=again)
-                session.warm.add(key_of(case))
-                forwards[case.id] = forward
-            except Exception as error:  # noqa: BLE001, PERF203 - see load_all
-                session.failed([case], error)
+        forwards, warm = _warm_up(session, sampler, cases, prepare, flushes)
         if not forwards:
             return {}, []
         warm_s = {name: warm[name][-1].wall_s for name in forwards}
@@ -284,13 +256,36 @@ def sample(
     session.rounds(cases[0].group, watch.rows)
     session.gemm(cases[0].group, reference.samples)
     timed = {name: warm[name] + samples[name] for name in forwards}
-    spent = {
-        "forwards_s": sum(t.wall_s for one in timed.values() for t in one),
-        "counted_s": sum(
-            t.wall_s for one in samples.values() for t in one if t.phase is Phase.SAMPLE
-        ),
-        "gemm_s": sum(t.wall_s for t in reference.samples),
-    }
-    for name, seconds in spent.items():
-        session.spent[name] = session.spent.get(name, 0.0) + seconds
+    forwarded = [t for one in timed.values() for t in one]
+    session.add_spent("forwards_s", (t.wall_s for t in forwarded))
+    session.add_spent("counted_s", (t.wall_s for t in forwarded if t.phase is Phase.SAMPLE))
+    session.add_spent("gemm_s", (t.wall_s for t in reference.samples))
     return timed, reference.samples
+
+
+def _warm_up(
+    session: Session,
+    sampler: Sampler,
+    cases: list[Case],
+    prepare: Callable[[Case], Callable[[], object]],
+    flushes: dict[str, Callable[[], object]],
+) -> tuple[dict[str, Callable[[], object]], dict[str, list[Sample]]]:
+    """Make and warm up the forward of each case, and what flushes a cache before it, if anything.
+
+    Returns forwards and warm-up samples by case, without those that failed.
+    """
+    forwards: dict[str, Callable[[], object]] = {}
+    warm: dict[str, list[Sample]] = {}
+    for case in cases:
+        try:
+            forward = prepare(case)
+            if (flush := flusher(case)) is not None:
+                flushes[case.id] = flush
+            with session.spend("timed_s"):
+                again = key_of(case) in session.warm
+                warm[case.id] = sampler.warm_up(case.id, forward, again=again)
+            session.warm.add(key_of(case))
+            forwards[case.id] = forward
+        except Exception as error:  # noqa: BLE001, PERF203 - see load_all
+            session.failed([case], error)
+    return forwards, warm

@@ -56,8 +56,8 @@ def test_nothing_in_a_model_directory_is_executed(tmp_path, monkeypatch, weights
         sources={"bert": Source(str(directory), weights)},
         threads=1,
         seed=0,
-        budget_s=0.05,
-        precision=0.5,
+        budgets_s={},
+        precision=0.0,
     )
     events = list(ProcessLauncher().run(job, 240.0))
     assert events[-1] == Ended()

@@ -49,7 +49,7 @@ def plan(left_s: float, costs: Costs, done: int, wanted: int, most_s: float = ma
     Rounds of a process take `most_s` seconds at most, where one set of each group allows it.
 
     Groups that do not fit are dropped, the longest first, so that most workloads are kept; but not
-    after the least number of processes, since all that are reported have as many. A schedule
+    after the least number of processes, since all that are reported have as many: then a schedule
     without any group says that there is no time for another process.
     """
     least = min(LEAST_PROCESSES, wanted)
@@ -65,7 +65,11 @@ def plan(left_s: float, costs: Costs, done: int, wanted: int, most_s: float = ma
         if done >= least:
             break
         kept.popitem()
-    return Schedule(done, {})
+    if done >= least:
+        return Schedule(done, {})
+    # The shortest workload is worth more than the limit: without it there would be no time at all.
+    shortest = min(costs.sets_s, key=lambda name: costs.sets_s[name])
+    return Schedule(least, {shortest: (1 - OVERRUN) * costs.sets_s[shortest]})
 
 
 @dataclass

@@ -323,13 +323,17 @@ def test_what_the_command_took_before_is_a_part_of_its_time(make):
 
 
 def test_no_time_is_reported_of_fewer_than_three_processes(make):
-    """Where not even the shortest workload fits, its cases are skipped, and say why."""
+    """Where none fits, the shortest workload has three; the others are skipped, and say why."""
     clock = FakeClock()
-    runner = limited(make, clock, taking(clock, 1000), processes=5, max_time_s=1)
+    cases = [*pair(), *pair(seq_len=8)]
+    runner = limited(make, clock, taking(clock, 1000), processes=5, max_time_s=1, cases=cases)
     runner.measure()
-    assert len(runner.launcher.jobs) == 1
-    assert set(statuses(runner).values()) == {Status.SKIPPED}
-    assert all("no time is left" in reason for reason in found(runner).cases["reason"])
+    assert len(runner.launcher.jobs) == 3
+    rows = found(runner).cases
+    left_out = rows[rows["status"] == "skipped"]
+    assert len(left_out) == 2
+    assert all("no time is left" in reason for reason in left_out["reason"])
+    assert set(rows[rows["status"] == "ok"]["processes"]) == {3}
 
 
 def test_time_that_is_left_goes_into_rounds(make):

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from bench.cli.options import BatchSizes, Device, SeqLens, Threads, wanted_threads
+from bench.cli.options import (
+    BatchSizes,
+    CheckedModels,
+    ClockName,
+    Device,
+    OutputFormat,
+    SeqLens,
+    SideTimeout,
+    Threads,
+    Threshold,
+    wanted_threads,
+)
 from bench.compare.findings import Format
 from bench.compare.thresholds import USUAL_MAX_S
 from bench.core.axes import Dtype
@@ -21,31 +32,6 @@ if TYPE_CHECKING:
     from bench.terminal.progress import TerminalDisplay
 
 verbs = typer.Typer()
-
-CheckedModels = Annotated[
-    list[str],
-    typer.Option(
-        "--model", help="Registry name, directory, or your own module:function; repeatable."
-    ),
-]
-ClockName = Annotated[
-    Optional[JudgedClock],  # noqa: UP045
-    typer.Option("--clock", help="Seconds to judge; default: cpu on one CPU thread, else wall."),
-]
-SideTimeout = Annotated[
-    float,
-    typer.Option("--timeout", help="Seconds without output after which a side is stopped."),
-]
-Threshold = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(
-        "--threshold",
-        help="Smallest change that matters (5%, 0.05); default: [tool.bench] in pyproject.toml, or 5%.",
-    ),
-]
-OutputFormat = Annotated[
-    Format, typer.Option("--format", help="How the comparison is written to standard output.")
-]
 
 
 def _refuse_idle(context: typer.Context, names: Collection[str | None], why: str) -> None:

@@ -11,10 +11,12 @@ from typing import Annotated, Any, Optional, get_type_hints
 
 import typer
 
+from bench.compare.findings import Format
 from bench.core.architecture import Weights
 from bench.core.axes import AXES
 from bench.core.errors import UsageError
 from bench.core.suite import PROFILES, Sampling
+from bench.gate.clocks import JudgedClock
 from bench.machine.fingerprint import default_threads
 from bench.plan.options import Options, parse_axes, parse_bytes
 
@@ -74,6 +76,30 @@ Precision = Annotated[
 Budget = Annotated[
     Optional[float],  # noqa: UP045
     typer.Option("--budget", help="Seconds of sampling per case, at most."),
+]
+CheckedModels = Annotated[
+    list[str],
+    typer.Option(
+        "--model", help="Registry name, directory, or your own module:function; repeatable."
+    ),
+]
+ClockName = Annotated[
+    Optional[JudgedClock],  # noqa: UP045
+    typer.Option("--clock", help="Seconds to judge; default: cpu on one CPU thread, else wall."),
+]
+SideTimeout = Annotated[
+    float,
+    typer.Option("--timeout", help="Seconds without output after which a side is stopped."),
+]
+Threshold = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--threshold",
+        help="Smallest change that matters (5%, 0.05); default: [tool.bench] in pyproject.toml, or 5%.",
+    ),
+]
+OutputFormat = Annotated[
+    Format, typer.Option("--format", help="How the comparison is written to standard output.")
 ]
 
 

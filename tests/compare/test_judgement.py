@@ -94,7 +94,7 @@ def test_a_skipped_case_is_missed_only_where_it_was_there(tmp_path, before, verd
 
 
 def test_a_new_case_that_is_skipped_passes(tmp_path):
-    """It was never there to be missed, and is told."""
+    """It was never there to be missed, and is reported."""
     one, two = static(), static(dtype=Dtype.FLOAT16)
     counted = {"measured": {one.id: counts(1)}}
     found, comparison = compared(

@@ -62,7 +62,7 @@ def test_a_wrong_sentence_names_another_direction(bounds, truth, wrong):
 
 
 def test_noise_is_read_from_runs_and_from_studies(tmp_path):
-    """A run gives the rounds of each process, a study the medians of pairs of equal sides."""
+    """A run gives the rounds of each process, a study the medians of A/A pairs."""
     one, other = (c.id for c in pair())
     write_run(tmp_path / "run", pair(), {one: [[1.0] * 3] * 2, other: [[1.1, 1.2, 1.3]] * 2})
     study = tmp_path / "study"
@@ -77,6 +77,6 @@ def test_noise_is_read_from_runs_and_from_studies(tmp_path):
 
 
 def test_without_recorded_noise_there_is_nothing_to_simulate(tmp_path):
-    """The user is told what to keep."""
+    """The message says what to keep."""
     with pytest.raises(UsageError, match="bench baseline"):
         recorded(tmp_path)
